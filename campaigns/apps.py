@@ -1,0 +1,12 @@
+"""The campaigns app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CampaignsConfig(AppConfig):
+    """Opens the campaigns app's roads to the registries."""
+
+    name = "campaigns"
+    label = "campaigns"
+    verbose_name = _("Campaigns")

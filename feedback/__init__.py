@@ -1,0 +1,1 @@
+"""Customer service: cases, what was said in them, and how they end."""

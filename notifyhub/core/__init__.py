@@ -1,0 +1,1 @@
+"""Leaf helpers without models; nothing here imports another part of the project."""

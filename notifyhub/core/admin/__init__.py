@@ -1,0 +1,6 @@
+"""Bases for admin pages: service-owned forms, read-only ledgers, bounded counting."""
+
+from notifyhub.core.admin.ledger import CappedPaginator, LedgerAdmin
+from notifyhub.core.admin.service import ServiceAdmin
+
+__all__ = ["CappedPaginator", "LedgerAdmin", "ServiceAdmin"]

@@ -1,0 +1,93 @@
+"""Encryption of personal data in the database, and keyed look-up hashes for it.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. Stored form: one byte length of the key id,
+the key id, the nonce, the ciphertext with its tag. Hashes are HMAC-SHA256 under a key derived from the
+*oldest* field key, so that adding a key for rotation does not break look-ups.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+HASH_BYTES = 16
+_NONCE_BYTES = 12
+
+
+class Undecryptable(Exception):
+    """The stored bytes name a key that is not configured, or were altered."""
+
+
+@lru_cache(maxsize=8)
+def _parse(keys: tuple[str, ...]) -> tuple[list[str], dict[str, AESGCM], bytes]:
+    ciphers: dict[str, AESGCM] = {}
+    order: list[str] = []
+    raw = b""
+    for item in keys:
+        name, _, encoded = item.partition(":")
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        if not name or len(name) > 20 or len(raw) != 32:
+            raise ImproperlyConfigured(
+                "FIELD_KEYS must be a comma-separated list of id:base64, 32 bytes each, newest first."
+            )
+        order.append(name)
+        ciphers[name] = AESGCM(raw)
+    if not order:
+        raise ImproperlyConfigured("FIELD_KEYS is empty.")
+    index_key = hmac.new(raw, b"notifyhub blind index v1", hashlib.sha256).digest()
+    return order, ciphers, index_key
+
+
+def _ring() -> tuple[list[str], dict[str, AESGCM], bytes]:
+    return _parse(tuple(settings.FIELD_KEYS))
+
+
+def current_key_id() -> str:
+    """Return the id of the key that encrypts new values."""
+    return _ring()[0][0]
+
+
+def key_id_of(stored: bytes) -> str:
+    """Return the id of the key that `stored` was encrypted with."""
+    stored = bytes(stored)
+    return stored[1 : 1 + stored[0]].decode()
+
+
+def encrypt(text: str) -> bytes:
+    """Return `text` encrypted under the newest key; equal texts give different bytes."""
+    order, ciphers, _ = _ring()
+    name = order[0].encode()
+    nonce = os.urandom(_NONCE_BYTES)
+    return bytes([len(name)]) + name + nonce + ciphers[order[0]].encrypt(nonce, text.encode(), None)
+
+
+def decrypt(stored: bytes) -> str:
+    """Return the text behind `stored`; raise Undecryptable if its key is gone or it was altered."""
+    stored = bytes(stored)
+    _, ciphers, _ = _ring()
+    try:
+        length = stored[0]
+        cipher = ciphers[stored[1 : 1 + length].decode()]
+        nonce = stored[1 + length : 1 + length + _NONCE_BYTES]
+        return cipher.decrypt(nonce, stored[1 + length + _NONCE_BYTES :], None).decode()
+    except (KeyError, IndexError, InvalidTag, ValueError) as error:
+        raise Undecryptable("This value cannot be decrypted with the configured FIELD_KEYS.") from error
+
+
+def blind_index(value: str, *, purpose: str) -> bytes:
+    """Return the keyed look-up hash (16 bytes) of an already normalised value.
+
+    `purpose` separates the hashes of different facts: the whole phone number, its last seven digits.
+    A keyed hash is needed since all 10^11 phone numbers are hashed in minutes without one.
+    """
+    return hmac.new(_ring()[2], f"{purpose}\x00{value}".encode(), hashlib.sha256).digest()[:HASH_BYTES]

@@ -1,0 +1,1 @@
+"""Whom we may talk to, by what, and under which consent."""

@@ -1,0 +1,18 @@
+"""The customers app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CustomersConfig(AppConfig):
+    """Opens the customers app's roads to the registries."""
+
+    name = "notifyhub.customers"
+    label = "customers"
+    verbose_name = _("Customers")
+
+    def ready(self) -> None:
+        from notifyhub.customers import roles, segment_fields
+
+        roles.register()
+        segment_fields.register()

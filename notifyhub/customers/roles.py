@@ -1,0 +1,54 @@
+"""What the customers app grants to each role."""
+
+from notifyhub.core.registry import RoleGrant, role_grants
+from notifyhub.staff import roles
+
+VIEW = (
+    "customers.view_customer",
+    "customers.view_order",
+    "customers.view_topic",
+    "customers.view_segment",
+    "customers.view_hold",
+)
+
+GRANTS = [
+    *(RoleGrant(role=role, permissions=VIEW) for role in (*roles.MARKETING, *roles.SERVICE, roles.ANALYST)),
+    *(RoleGrant(role=role, permissions=VIEW) for role in (roles.OPERATIONS, roles.QUALITY_REVIEWER)),
+    RoleGrant(
+        role=roles.MARKETING_EDITOR,
+        permissions=("customers.add_segment", "customers.change_segment", "customers.import_customer"),
+    ),
+    *(
+        RoleGrant(
+            role=role,
+            permissions=(
+                "customers.add_customer",
+                "customers.change_customer",
+                "customers.reveal_customer",
+                "customers.change_consent",
+                "customers.add_hold",
+                "customers.change_hold",
+            ),
+        )
+        for role in roles.SERVICE
+    ),
+    RoleGrant(role=roles.SERVICE_LEAD, permissions=("customers.merge_customer",)),
+    RoleGrant(
+        role=roles.OPERATIONS,
+        permissions=(
+            "customers.import_customer",
+            "customers.export_customer",
+            "customers.merge_customer",
+            "customers.add_topic",
+            "customers.change_topic",
+            "customers.view_suppression",
+            "customers.add_suppression",
+            "customers.change_suppression",
+        ),
+    ),
+]
+
+
+def register() -> None:
+    """Hand the customers app's grants to the registry."""
+    role_grants.register("customers", GRANTS)

@@ -1,0 +1,69 @@
+"""The customers app's own fields for audience rules."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.errors import Refused
+from notifyhub.core.registry import SegmentField, segment_fields
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(item, str) and item for item in values):
+        raise Refused(_t("Choose at least one value."))
+    return values
+
+
+def _numbers(value: Any) -> list[int]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(item, int) and not isinstance(item, bool) for item in values):
+        raise Refused(_t("Choose at least one value."))
+    return values
+
+
+def _city(operator: str, value: Any) -> tuple[str, list[Any]]:
+    negation = "NOT " if operator == "not_in" else ""
+    return f"{negation}c.city = ANY(%s)", [_texts(value)]
+
+
+def _locale(operator: str, value: Any) -> tuple[str, list[Any]]:
+    return "c.locale = ANY(%s)", [_texts(value)]
+
+
+def _tag(operator: str, value: Any) -> tuple[str, list[Any]]:
+    tags = _texts(value)
+    if operator == "has_all":
+        return "c.tags @> %s::varchar[]", [tags]
+    return ("NOT " if operator == "has_none" else "") + "c.tags && %s::varchar[]", [tags]
+
+
+def _segment(operator: str, value: Any) -> tuple[str, list[Any]]:
+    negation = "NOT " if operator == "not_in" else ""
+    return (
+        f"{negation}EXISTS (SELECT 1 FROM customers_segmentmember m "
+        "WHERE m.customer_id = c.id AND m.segment_id = ANY(%s))",
+        [_numbers(value)],
+    )
+
+
+def _ids(operator: str, value: Any) -> tuple[str, list[Any]]:
+    return "c.id = ANY(%s)", [_numbers(value)]
+
+
+def register() -> None:
+    """Hand the fields to the registry."""
+    fields = {
+        "city": SegmentField(label=_("City"), kind="text", operators=("in", "not_in"), compile=_city),
+        "tag": SegmentField(
+            label=_("Tag"), kind="set", operators=("has_any", "has_all", "has_none"), compile=_tag
+        ),
+        "locale": SegmentField(label=_("Language"), kind="choice", operators=("in",), compile=_locale),
+        "segment": SegmentField(
+            label=_("Static list"), kind="choice", operators=("in", "not_in"), compile=_segment
+        ),
+        "customer": SegmentField(label=_("Customer"), kind="choice", operators=("in",), compile=_ids),
+    }
+    for name, field in fields.items():
+        segment_fields.register(name, field)

@@ -1,0 +1,65 @@
+"""Audience rules: a tree of conditions compiled to SQL through registered, typed fields.
+
+A rule is {"all": true}, a condition {"field": f, "operator": o, "value": v}, or a group
+{"op": "and" | "or" | "not", "items": [...]}. Nothing of a rule reaches SQL but through a field's own
+`compile`, which passes values as parameters.
+"""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from notifyhub.core.errors import Refused
+from notifyhub.core.registry import segment_fields
+
+MAX_DEPTH = 6
+MAX_CONDITIONS = 60
+
+Compiled = tuple[str, list[Any]]
+
+
+def compile_audience(rule: dict[str, Any]) -> Compiled:
+    """Return (sql, params): a boolean expression over alias `c` of customers_customer.
+
+    Only active customers match, whatever the rule. Raises Refused with what is wrong with the rule.
+    """
+    budget = [MAX_CONDITIONS]
+    sql, params = _compile(rule, MAX_DEPTH, budget)
+    return f"c.state = 'active' AND ({sql})", params
+
+
+def _compile(node: Any, depth: int, budget: list[int]) -> Compiled:
+    if not isinstance(node, dict) or depth == 0:
+        raise Refused(_("This rule is not understood, or nested too deeply."))
+    if node.get("all") is True:
+        return "TRUE", []
+    if "op" in node:
+        return _compile_group(node, depth, budget)
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise Refused(_("A rule has at most %d conditions.") % MAX_CONDITIONS)
+    field = segment_fields.get(str(node.get("field")))
+    if field is None:
+        raise Refused(_("Unknown field in the rule: %s") % node.get("field"))
+    operator = node.get("operator")
+    if operator not in field.operators:
+        raise Refused(
+            _("“%(field)s” cannot be compared with “%(operator)s”.")
+            % {"field": field.label, "operator": operator}
+        )
+    return field.compile(operator, node.get("value"))
+
+
+def _compile_group(node: dict[str, Any], depth: int, budget: list[int]) -> Compiled:
+    items = node.get("items")
+    if node["op"] not in ("and", "or", "not") or not isinstance(items, list) or not items:
+        raise Refused(_("A group of conditions is empty."))
+    parts: list[str] = []
+    params: list[Any] = []
+    for item in items:
+        sql, values = _compile(item, depth - 1, budget)
+        parts.append(f"({sql})")
+        params.extend(values)
+    if node["op"] == "not":
+        return "NOT (" + " OR ".join(parts) + ")", params
+    return f" {node['op'].upper()} ".join(parts), params

@@ -1,0 +1,1 @@
+"""Templates, gates, dispatches and the ledger of every message."""

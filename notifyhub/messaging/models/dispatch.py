@@ -1,0 +1,193 @@
+"""Sending jobs, and the batches that workers lease."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.fields import EncryptedTextField
+from notifyhub.core.flow import Flow
+from notifyhub.customers.models import ContactPoint, Customer, Topic
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.models.template import TemplateVersion
+from notifyhub.staff.models import Team, User
+
+
+class Priority(models.IntegerChoices):
+    REALTIME = 0, _("Realtime")
+    BULK = 1, _("Bulk")
+
+
+class Dispatch(models.Model):
+    """One sending job, whatever asked for it.
+
+    `audience` says whom: {"kind": "items"} for the rows of DispatchItem, else a rule that
+    customers.services.audiences compiles. `chain` lists the channels by step: [{"channel": "email"}].
+    `plan_cursor` is the last customer (or item) planned; it moves in the transaction that plans them.
+    The counts are folded from the batches by the tick; the ledger is the truth.
+    """
+
+    class State(models.TextChoices):
+        PLANNING = "planning", _("Planning")
+        SCHEDULED = "scheduled", _("Scheduled")
+        RUNNING = "running", _("Sending")
+        PAUSED = "paused", _("Paused")
+        CANCELLING = "cancelling", _("Cancelling")
+        CANCELLED = "cancelled", _("Cancelled")
+        FINISHED = "finished", _("Finished")
+
+    FLOW = Flow(
+        {
+            State.SCHEDULED: frozenset({State.PLANNING, State.CANCELLED}),
+            State.PLANNING: frozenset({State.RUNNING, State.CANCELLING}),
+            State.RUNNING: frozenset({State.PAUSED, State.CANCELLING, State.FINISHED}),
+            State.PAUSED: frozenset({State.RUNNING, State.CANCELLING}),
+            State.CANCELLING: frozenset({State.CANCELLED}),
+            State.CANCELLED: frozenset(),
+            State.FINISHED: frozenset(),
+        }
+    )
+
+    key = models.UUIDField(_("key"), default=uuid.uuid4, unique=True, editable=False)
+    title = models.CharField(_("title"), max_length=200)
+    origin_kind = models.CharField(_("origin"), max_length=40)
+    origin_id = models.CharField(_("origin id"), max_length=60, blank=True)
+    trigger = models.CharField(_("triggered by"), max_length=200, blank=True)
+    message_class = models.CharField(_("message class"), max_length=15, choices=MessageClass)
+    priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.BULK)
+    topic = models.ForeignKey(Topic, models.PROTECT, null=True, related_name="+", verbose_name=_("topic"))
+    template_version = models.ForeignKey(
+        TemplateVersion,
+        models.PROTECT,
+        null=True,
+        related_name="dispatches",
+        verbose_name=_("template version"),
+    )
+    # One-off content (a case reply): JSON of {"subject", "body"}, when there is no template version.
+    text = EncryptedTextField(_("one-off text"), null=True)
+    chain = models.JSONField(_("channels"), default=list)
+    audience = models.JSONField(_("audience"), default=dict)
+    subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.PLANNING)
+    pause_reason = models.CharField(_("why paused"), max_length=200, blank=True)
+    send_at = models.DateTimeField(_("send at"))
+    expires_at = models.DateTimeField(_("expires at"), null=True)
+    plan_cursor = models.BigIntegerField(_("planned up to"), default=0)
+    plan_until = models.BigIntegerField(_("plan until"), null=True)
+    planned = models.BigIntegerField(_("planned"), default=0)
+    sent = models.BigIntegerField(_("handed over"), default=0)
+    delivered = models.BigIntegerField(_("delivered"), default=0)
+    failed = models.BigIntegerField(_("failed"), default=0)
+    skipped = models.BigIntegerField(_("skipped"), default=0)
+    unknown = models.BigIntegerField(_("unknown"), default=0)
+    rate_per_second = models.PositiveIntegerField(_("messages a second"), null=True)
+    served_at = models.DateTimeField(_("last served"), null=True)
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
+    owner_team = models.ForeignKey(
+        Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
+    )
+    author = models.CharField(_("written by"), max_length=120, blank=True)
+    approved_by = models.CharField(_("approved by"), max_length=120, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        verbose_name = _("dispatch")
+        verbose_name_plural = _("dispatches")
+        ordering = ["-id"]
+        permissions = [("control_dispatch", "Can pause, resume and cancel sending")]
+        indexes = [
+            # For the tick and the lease: only what is open.
+            models.Index(
+                fields=["state", "served_at"],
+                name="messaging_dispatch_open",
+                condition=~Q(state__in=["finished", "cancelled"]),
+            ),
+            models.Index(fields=["origin_kind", "origin_id", "-id"], name="messaging_dispatch_origin"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="messaging_dispatch_has_content",
+                condition=Q(template_version__isnull=False) | Q(text__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class DispatchItem(models.Model):
+    """One recipient of a dispatch that names its recipients: an API request, a reminder, a case reply.
+
+    `item` is the dedup key: the reminder's id, the place in the request. `variables` is encrypted JSON.
+    """
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="items", verbose_name=_("dispatch"))
+    item = models.BigIntegerField(_("item"))
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", verbose_name=_("customer"))
+    contact = models.ForeignKey(
+        ContactPoint, models.SET_NULL, null=True, related_name="+", verbose_name=_("contact point")
+    )
+    subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
+    variables = EncryptedTextField(_("variables"), null=True)
+
+    class Meta:
+        verbose_name = _("dispatch item")
+        verbose_name_plural = _("dispatch items")
+        constraints = [models.UniqueConstraint(fields=["dispatch", "item"], name="messaging_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.dispatch_id}/{self.item}"
+
+
+class Batch(models.Model):
+    """What a worker leases: the deliveries `lo..hi` of one dispatch, channel and send time, or `ids`.
+
+    Everything up to `cursor` is settled; `cursor < id <= open_to` was opened for sending by the lease of
+    `epoch`. Every write of a worker names its epoch, so a worker that lost its lease changes nothing.
+    """
+
+    class State(models.IntegerChoices):
+        READY = 0, _("Ready")
+        LEASED = 1, _("Leased")
+        DONE = 2, _("Done")
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="batches", verbose_name=_("dispatch"))
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    priority = models.SmallIntegerField(_("priority"), choices=Priority)
+    lo = models.BigIntegerField(_("first"))
+    hi = models.BigIntegerField(_("last"))
+    ids = ArrayField(models.BigIntegerField(), null=True, verbose_name=_("side list"))
+    not_before = models.DateTimeField(_("not before"))
+    state = models.SmallIntegerField(_("state"), choices=State, default=State.READY)
+    cursor = models.BigIntegerField(_("settled up to"))
+    open_to = models.BigIntegerField(_("opened up to"))
+    epoch = models.IntegerField(_("epoch"), default=0)
+    tries = models.SmallIntegerField(_("leases without progress"), default=0)
+    owner = models.CharField(_("owner"), max_length=120, blank=True)
+    lease_until = models.DateTimeField(_("leased until"), null=True)
+    sent = models.IntegerField(_("handed over"), default=0)
+    failed = models.IntegerField(_("failed"), default=0)
+    skipped = models.IntegerField(_("skipped"), default=0)
+    unknown = models.IntegerField(_("unknown"), default=0)
+    deferred = models.IntegerField(_("put off"), default=0)
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        indexes = [
+            # For bulk: the oldest due batch of one dispatch.
+            models.Index(
+                fields=["dispatch", "not_before", "id"], name="messaging_batch_bulk", condition=Q(state=0)
+            ),
+            # For realtime: what is due over all dispatches.
+            models.Index(fields=["priority", "not_before"], name="messaging_batch_due", condition=Q(state=0)),
+            # For the reaper.
+            models.Index(fields=["lease_until"], name="messaging_batch_leased", condition=Q(state=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispatch_id} {self.lo}..{self.hi}"

@@ -1,0 +1,115 @@
+"""By whom it is sent: accounts with vendors, sender identities, policy. Rows with history, never settings."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from notifyhub.core.fields import EncryptedTextField
+from notifyhub.customers.models.consent import Channel, MessageClass
+
+
+class ProviderAccount(models.Model):
+    """One configured account of a backend (see channels.registry). `secrets` is a JSON object, encrypted."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    backend = models.CharField(_("backend"), max_length=40)
+    config = models.JSONField(_("settings"), default=dict, blank=True)
+    secrets = EncryptedTextField(_("secrets"), null=True, blank=True)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), default=100, help_text=_("The lowest number is tried first.")
+    )
+    rate_per_second = models.PositiveIntegerField(_("messages a second"), default=1000)
+    active = models.BooleanField(_("active"), default=True)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    history = HistoricalRecords(excluded_fields=["secrets"])
+
+    class Meta:
+        verbose_name = _("provider account")
+        verbose_name_plural = _("provider accounts")
+        ordering = ["channel", "priority", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccountGate(models.Model):
+    """The token bucket and the circuit of one account: one row, shared by all workers, kept over restarts."""
+
+    class Circuit(models.TextChoices):
+        CLOSED = "closed", _("Closed")
+        OPEN = "open", _("Open")
+        HALF_OPEN = "half_open", _("Half-open")
+
+    account = models.OneToOneField(
+        ProviderAccount, models.CASCADE, primary_key=True, related_name="gate", verbose_name=_("account")
+    )
+    tokens = models.FloatField(_("tokens"), default=0)
+    refilled_at = models.DateTimeField(_("refilled at"), auto_now_add=True)
+    circuit = models.CharField(_("circuit"), max_length=10, choices=Circuit, default=Circuit.CLOSED)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    retry_at = models.DateTimeField(_("next try"), null=True)
+
+    class Meta:
+        verbose_name = _("account gate")
+        verbose_name_plural = _("account gates")
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.circuit}"
+
+
+class SenderIdentity(models.Model):
+    """Who a message says it is from."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    from_name = models.CharField(_("sender name"), max_length=80, blank=True)
+    from_email = models.EmailField(_("sender mailbox"), blank=True)
+    reply_to = models.EmailField(_("replies go to"), blank=True)
+    signature = models.CharField(
+        _("SMS signature"),
+        max_length=20,
+        blank=True,
+        help_text=_("Shown as 【signature】; write it without brackets."),
+    )
+    classes = ArrayField(
+        models.CharField(max_length=15, choices=MessageClass), default=list, verbose_name=_("message classes")
+    )
+    active = models.BooleanField(_("active"), default=True)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("sender identity")
+        verbose_name_plural = _("sender identities")
+        ordering = ["channel", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SendingPolicy(models.Model):
+    """What one message class may use: its channels, quiet hours and limits."""
+
+    message_class = models.CharField(_("message class"), max_length=15, choices=MessageClass, unique=True)
+    channels = ArrayField(
+        models.CharField(max_length=10, choices=Channel), default=list, verbose_name=_("allowed channels")
+    )
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    duplicate_hours = models.PositiveSmallIntegerField(
+        _("same text again after, hours"),
+        default=24,
+        help_text=_("Sooner than that it is skipped as a duplicate."),
+    )
+    version = models.PositiveIntegerField(_("version"), default=1)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("sending policy")
+        verbose_name_plural = _("sending policies")
+        ordering = ["message_class"]
+
+    def __str__(self) -> str:
+        return self.get_message_class_display()

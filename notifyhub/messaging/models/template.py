@@ -1,0 +1,122 @@
+"""What is said: a template, its frozen versions, their text by channel and language."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.customers.models import Topic
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.staff.models import Team, User
+
+
+class Template(models.Model):
+    """A named message that staff choose by name and programs by key."""
+
+    key = models.SlugField(_("key"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    message_class = models.CharField(_("message class"), max_length=15, choices=MessageClass)
+    topic = models.ForeignKey(
+        Topic, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("topic")
+    )
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
+    owner_team = models.ForeignKey(
+        Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
+    )
+    archived_at = models.DateTimeField(_("archived at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+    version = models.PositiveIntegerField(_("version"), default=1)
+
+    class Meta:
+        verbose_name = _("template")
+        verbose_name_plural = _("templates")
+        ordering = ["name"]
+        permissions = [("publish_template", "Can publish templates")]
+        constraints = [
+            models.CheckConstraint(
+                name="messaging_template_topic_unless_transactional",
+                condition=Q(message_class="transactional") | Q(topic__isnull=False),
+                violation_error_message=_("Choose a topic; only transactional messages go without one."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVersion(models.Model):
+    """One revision: a draft that can be edited, or frozen by publishing."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        PUBLISHED = "published", _("Published")
+        RETIRED = "retired", _("Replaced")
+
+    template = models.ForeignKey(
+        Template, models.CASCADE, related_name="versions", verbose_name=_("template")
+    )
+    number = models.PositiveIntegerField(_("number"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
+    note = models.CharField(_("what changed"), max_length=200, blank=True)
+    created_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("written by")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    published_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("published by")
+    )
+    published_at = models.DateTimeField(_("published at"), null=True)
+    digest = models.CharField(_("fingerprint"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("template version")
+        verbose_name_plural = _("template versions")
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="messaging_version_once"),
+            models.UniqueConstraint(
+                fields=["template"], condition=Q(state="draft"), name="messaging_version_one_draft"
+            ),
+            models.UniqueConstraint(
+                fields=["template"], condition=Q(state="published"), name="messaging_version_one_published"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
+
+
+class Content(models.Model):
+    """The text of one version for one channel and one language, in Liquid.
+
+    `compiled` is the body as it is rendered: for mail the sanitised HTML with its styles inlined, made once
+    at publishing.
+    """
+
+    template_version = models.ForeignKey(
+        TemplateVersion, models.CASCADE, related_name="contents", verbose_name=_("template version")
+    )
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    subject = models.CharField(_("subject or title"), max_length=200, blank=True)
+    preheader = models.CharField(_("preview line"), max_length=200, blank=True)
+    body = models.TextField(_("text"))
+    compiled = models.TextField(_("compiled text"), blank=True)
+    variables = ArrayField(models.CharField(max_length=120), default=list, verbose_name=_("variables"))
+    version = models.PositiveIntegerField(_("version"), default=1)
+    updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("content")
+        verbose_name_plural = _("contents")
+        ordering = ["channel", "language"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template_version", "channel", "language"], name="messaging_content_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} · {self.get_language_display()}"

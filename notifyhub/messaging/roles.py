@@ -1,0 +1,43 @@
+"""What the messaging app grants to each role."""
+
+from notifyhub.core.registry import RoleGrant, role_grants
+from notifyhub.staff import roles
+
+READ = ("messaging.view_template", "messaging.view_dispatch", "messaging.view_delivery")
+WRITE_TEMPLATES = ("messaging.add_template", "messaging.change_template")
+
+GRANTS = [
+    *(
+        RoleGrant(role=role, permissions=READ)
+        for role in (
+            *roles.MARKETING,
+            *roles.SERVICE,
+            roles.ANALYST,
+            roles.OPERATIONS,
+            roles.QUALITY_REVIEWER,
+        )
+    ),
+    *(
+        RoleGrant(role=role, permissions=(*WRITE_TEMPLATES, "messaging.publish_template"))
+        for role in (roles.MARKETING_EDITOR, roles.CONTENT_EDITOR)
+    ),
+    RoleGrant(
+        role=roles.OPERATIONS,
+        permissions=(
+            "messaging.control_dispatch",
+            "messaging.view_provideraccount",
+            "messaging.add_provideraccount",
+            "messaging.change_provideraccount",
+            "messaging.view_senderidentity",
+            "messaging.add_senderidentity",
+            "messaging.change_senderidentity",
+            "messaging.view_sendingpolicy",
+            "messaging.change_sendingpolicy",
+        ),
+    ),
+]
+
+
+def register() -> None:
+    """Hand the messaging app's grants to the registry."""
+    role_grants.register("messaging", GRANTS)

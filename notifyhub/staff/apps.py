@@ -1,0 +1,21 @@
+"""The staff app."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class StaffConfig(AppConfig):
+    """Opens the staff app's roads to the registries."""
+
+    name = "notifyhub.staff"
+    label = "staff"
+    verbose_name = _("Staff")
+
+    def ready(self) -> None:
+        from notifyhub.staff import roles
+        from notifyhub.staff.services.roles import sync_roles_after_migrate
+
+        roles.register()
+        # Permissions exist only after migrate, so groups cannot be made by a data migration.
+        post_migrate.connect(sync_roles_after_migrate, sender=self)

@@ -84,9 +84,7 @@ class JobAdmin(LedgerAdmin):
         """Return the bar alone; status 286 tells htmx that there is nothing more to ask for."""
         job = get_object_or_404(jobs_for(request), pk=pk)
         context = {"job": job}
-        return render(
-            request, "staff/job_bar.html", context, status=200 if job.is_open else STOP_POLLING
-        )
+        return render(request, "staff/job_bar.html", context, status=200 if job.is_open else STOP_POLLING)
 
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
         """Hand out the result file as an attachment."""

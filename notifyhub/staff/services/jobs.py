@@ -93,7 +93,9 @@ def run_job(*, job_id: int) -> bool:
 
     A `Refused` of the runner ends it as failed with that sentence, anything else with a general one.
     """
-    free = Job.objects.filter(pk=job_id, attempt__lt=MAX_ATTEMPTS).filter(Q(state=Job.State.WAITING) | _stale())
+    free = Job.objects.filter(pk=job_id, attempt__lt=MAX_ATTEMPTS).filter(
+        Q(state=Job.State.WAITING) | _stale()
+    )
     taken = free.update(
         state=Job.State.RUNNING,
         attempt=F("attempt") + 1,

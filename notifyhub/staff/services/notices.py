@@ -38,9 +38,7 @@ def notify(
         # No language in the profile: whoever asks is the best guess there is.
         spoken = language or translation.get_language() or settings.LANGUAGE_CODE
         with translation.override(spoken), connection.cursor() as cursor:
-            cursor.execute(
-                _INSERT, [sorted(ids), level, str(title)[:200], str(body), url[:200], dedup[:120]]
-            )
+            cursor.execute(_INSERT, [sorted(ids), level, str(title)[:200], str(body), url[:200], dedup[:120]])
             told += cursor.rowcount
     return told
 

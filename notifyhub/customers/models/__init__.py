@@ -1,19 +1,33 @@
 """Customer models."""
 
 from notifyhub.customers.models.activity import Event, EventKey, Order
-from notifyhub.customers.models.consent import Consent, ConsentRecord, Hold, Suppression, Topic
+from notifyhub.customers.models.consent import (
+    CONTACT_KIND,
+    Channel,
+    Consent,
+    ConsentRecord,
+    Decision,
+    Hold,
+    MessageClass,
+    Suppression,
+    Topic,
+)
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.segment import Segment, SegmentMember
 
 __all__ = [
+    "CONTACT_KIND",
+    "Channel",
     "Consent",
     "ConsentRecord",
     "ContactPoint",
     "Customer",
+    "Decision",
     "Event",
     "EventKey",
     "Hold",
     "Merge",
+    "MessageClass",
     "Order",
     "Segment",
     "SegmentMember",

@@ -79,7 +79,7 @@ def create_template(
 @transaction.atomic
 def update_template(*, template_id: int, changes: dict[str, Any], version: int | None) -> Template:
     """Write name, topic, owner or team if the row still has `version`; return it. Raises Conflict."""
-    template = _lock(template_id)
+    template = lock_template(template_id)
     changes = {name: value for name, value in changes.items() if name in EDITABLE}
     if "topic" in changes:
         _check_topic(message_class=template.message_class, topic=changes["topic"])
@@ -99,14 +99,14 @@ def update_template(*, template_id: int, changes: dict[str, Any], version: int |
 @transaction.atomic
 def archive_template(*, template_id: int, archived: bool = True) -> datetime | None:
     """Hide a template from choice, or show it again; return since when it is hidden."""
-    template = _lock(template_id)
+    template = lock_template(template_id)
     at = timezone.now() if archived else None
     Template.objects.filter(pk=template_id).update(archived_at=at, version=F("version") + 1)
     audit.record(verb="archive_template" if archived else "restore_template", obj=template)
     return at
 
 
-def _lock(template_id: int) -> Template:
+def lock_template(template_id: int) -> Template:
     """Return the template, locked: drafts of one template are made and published one after the other."""
     template = Template.objects.select_for_update().filter(pk=template_id).first()
     if template is None:
@@ -117,7 +117,7 @@ def _lock(template_id: int) -> Template:
 @transaction.atomic
 def open_draft(*, template_id: int, author: User | None = None) -> TemplateVersion:
     """Return the template's draft; without one it is made as a copy of the published version."""
-    template = _lock(template_id)
+    template = lock_template(template_id)
     draft = template.versions.filter(state=State.DRAFT).first()
     if draft is not None:
         return draft
@@ -206,7 +206,7 @@ def remove_content(*, template_id: int, channel: str, language: str, author: Use
 @transaction.atomic
 def discard_draft(*, template_id: int) -> int:
     """Throw the draft away; return its number. Raises Refused if it is all there is, or was sent."""
-    template = _lock(template_id)
+    template = lock_template(template_id)
     draft = template.versions.filter(state=State.DRAFT).first()
     if draft is None:
         raise Refused(_("There is no draft to discard."))

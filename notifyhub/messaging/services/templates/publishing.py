@@ -12,7 +12,7 @@ from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import Content, TemplateVersion
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.services.templates.checks import ERROR, check_version, variables_of_content
-from notifyhub.messaging.services.templates.drafts import _lock
+from notifyhub.messaging.services.templates.drafts import lock_template
 from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
 
@@ -51,7 +51,7 @@ def publish(
     `number` is the draft the person looked at; another one is a Conflict. Raises Refused with every error of
     its texts. The version sent so far is replaced; dispatches that name it go on with it.
     """
-    template = _lock(template_id)
+    template = lock_template(template_id)
     draft = template.versions.filter(state=State.DRAFT).first()
     if draft is None:
         raise Refused(_("There is no draft to publish."))

@@ -3,6 +3,7 @@
 from notifyhub.customers.models.activity import Event, EventKey, Order
 from notifyhub.customers.models.consent import Consent, ConsentRecord, Hold, Suppression, Topic
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
+from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.segment import Segment, SegmentMember
 
 __all__ = [
@@ -10,9 +11,11 @@ __all__ = [
     "ConsentRecord",
     "ContactPoint",
     "Customer",
+    "CustomerImport",
     "Event",
     "EventKey",
     "Hold",
+    "ImportProblem",
     "Merge",
     "Order",
     "Segment",

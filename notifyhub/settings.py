@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_celery_beat",
+    "notifyhub.core.apps.CoreConfig",
     "notifyhub.staff.apps.StaffConfig",
     "notifyhub.customers.apps.CustomersConfig",
     "notifyhub.messaging.apps.MessagingConfig",
@@ -142,6 +143,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_ENABLE_ADMIN = False
 AXES_ENABLED = not TESTING
 
 LANGUAGE_CODE = "en"
@@ -155,6 +157,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
+# The tests collect no files, and the middleware would warn of their missing folder.
+WHITENOISE_AUTOREFRESH = TESTING
 MEDIA_ROOT = DATA_DIR / "files"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -258,6 +262,24 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        # Violet is ours; these are the weights of the theme's scale (52-61% lightness for buttons and bars).
+        "primary": {
+            "50": "oklch(97.4% .012 288)",
+            "100": "oklch(94.6% .027 288)",
+            "200": "oklch(89.5% .055 288)",
+            "300": "oklch(81.5% .1 287)",
+            "400": "oklch(71.5% .15 286)",
+            "500": "oklch(61% .19 285)",
+            "600": "oklch(52% .2 284)",
+            "700": "oklch(46% .19 284)",
+            "800": "oklch(39% .16 284)",
+            "900": "oklch(33% .13 284)",
+            "950": "oklch(24% .1 284)",
+        },
+    },
+    "GLOBAL_CALLBACK": "notifyhub.console.branding.page_context",
     "ENVIRONMENT": "notifyhub.console.branding.environment",
     "DASHBOARD_CALLBACK": "notifyhub.console.branding.dashboard",
     "STYLES": ["notifyhub.console.branding.stylesheet"],
@@ -270,8 +292,8 @@ UNFOLD = {
             "href": "notifyhub.console.branding.favicon",
         }
     ],
-    "SIDEBAR": {"show_search": True, "navigation": "notifyhub.console.branding.navigation"},
-    "COMMAND": {"search_models": False, "search_callback": "notifyhub.console.branding.search"},
+    # The theme's own search sends its term by GET and caches it; ours posts, see console.search.
+    "SIDEBAR": {"show_search": False, "navigation": "notifyhub.console.branding.navigation"},
 }
 
 LOGGING: dict[str, Any] = {

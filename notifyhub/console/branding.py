@@ -1,14 +1,15 @@
-"""The callbacks of the theme's settings: sidebar, dashboards, search, environment label."""
+"""The callbacks of the theme's settings: sidebar, page context, dashboards, environment label."""
 
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.core.registry import SECTIONS
+from notifyhub.core.registry import SECTIONS, NavItem, chrome
 from notifyhub.core.registry import navigation as entries
 
 TITLES = {
@@ -21,16 +22,42 @@ TITLES = {
 }
 
 
+def _address(name: str) -> str | None:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None
+
+
+def _item(item: NavItem, link: str, request: HttpRequest) -> dict[str, Any]:
+    path = request.path
+    own = path == link or (link != reverse("admin:index") and path.startswith(link))
+    active = own or any(path.startswith(prefix) for prefix in item.active_prefixes)
+    entry: dict[str, Any] = {
+        "title": item.title,
+        "icon": item.icon,
+        "link": link,
+        "active": lambda _request, active=active: active,
+    }
+    if item.badge is not None and (count := item.badge(request)):
+        entry["badge"] = str(count)
+    return entry
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar: the registered entries the viewer may open, by section."""
     user: Any = request.user
+    if not user.is_authenticated:
+        return []
     groups = []
     for section in SECTIONS:
         items = []
         for item in entries:
             if item.section != section or (item.permission and not user.has_perm(item.permission)):
                 continue
-            items.append({"title": item.title, "icon": item.icon, "link": reverse_lazy(item.url_name)})
+            link = _address(item.url_name) if not item.url_name.startswith("/") else item.url_name
+            if link:
+                items.append(_item(item, link, request))
         if items:
             groups.append(
                 {"title": TITLES[section], "separator": False, "collapsible": False, "items": items}
@@ -38,19 +65,31 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """Return what every page of the console needs: the bell, and what apps add to each page."""
+    if not request.user.is_authenticated:
+        return {}
+    return {
+        "bell_url": _address("admin:staff_notices"),
+        "search_url": _address("admin:console_search"),
+        "chrome_html": _chrome(request),
+    }
+
+
+def _chrome(request: HttpRequest) -> SafeString:
+    return mark_safe("".join(add(request) for add in chrome))
+
+
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the first page."""
-    return context
+    """Return the context of the first page: the viewer's board and its cards."""
+    from notifyhub.console.boards import board_context
+
+    return {**context, **board_context(request)}
 
 
 def environment(request: HttpRequest) -> list[str] | None:
     """Return the label beside the title outside production."""
     return None if settings.PRODUCTION else [str(_("Demo")), "warning"]
-
-
-def search(request: HttpRequest, term: str) -> list[Any]:
-    """Return nothing: our own search page posts the term, so that no number lands in a URL or a cache."""
-    return []
 
 
 def stylesheet(request: HttpRequest) -> str:

@@ -1,5 +1,8 @@
-"""Our admin site."""
+"""Our admin site: the dashboards, the search, and the machine room's pages beside the models'."""
 
+from typing import Any
+
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -9,3 +12,12 @@ class ConsoleSite(UnfoldAdminSite):
 
     site_title = "NotifyHub"
     index_title = _("Dashboard")
+
+    def get_urls(self) -> list[Any]:
+        from notifyhub.console import views
+
+        own = [
+            path("card/<str:name>/", self.admin_view(views.card), name="console_card"),
+            path("find/", self.admin_view(views.search), name="console_search"),
+        ]
+        return [*own, *super().get_urls()]

@@ -180,3 +180,5 @@ ticks: Registry[Tick] = Registry()
 personal_data: Registry[PersonalData] = Registry()  # by model label, "app_label.Model"
 segment_fields: Registry[SegmentField] = Registry()
 planned_sends: Registry[Callable[[datetime, datetime], Sequence[Any]]] = Registry()
+# HTML that an app adds to every page of the console (the quick log's dialog), by request; "" for nothing.
+chrome: Registry[Callable[[Any], str]] = Registry()

@@ -1,6 +1,7 @@
 """Bases for admin pages: service-owned forms, read-only ledgers, bounded counting."""
 
 from notifyhub.core.admin.ledger import CappedPaginator, LedgerAdmin
+from notifyhub.core.admin.pages import PageMixin
 from notifyhub.core.admin.service import ServiceAdmin
 
-__all__ = ["CappedPaginator", "LedgerAdmin", "ServiceAdmin"]
+__all__ = ["CappedPaginator", "LedgerAdmin", "PageMixin", "ServiceAdmin"]

@@ -13,6 +13,7 @@ from notifyhub.customers.models.consent import (
     Topic,
 )
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
+from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.segment import Segment, SegmentMember
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "ConsentRecord",
     "ContactPoint",
     "Customer",
+    "CustomerImport",
     "Decision",
     "Event",
     "EventKey",
     "Hold",
+    "ImportProblem",
     "Merge",
     "MessageClass",
     "Order",

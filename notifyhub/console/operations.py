@@ -130,23 +130,21 @@ def _workers(now: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _sentence(findings: dict[str, Any]) -> tuple[str, str]:
-    worst = [finding for finding in findings.values() if finding.level == "error"]
-    if worst:
-        return "red", " ".join(str(finding.message) for finding in worst[:3])
-    soft = [finding for finding in findings.values() if finding.level == "warning"]
-    if soft:
-        return "orange", " ".join(str(finding.message) for finding in soft[:3])
-    return "green", _(
-        "All is well: the queues are served, every provider answers, beat and canaries are on time."
-    )
+def _sentence(findings: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the tone, and what to say: every error, then every warning, else that all is well."""
+    errors = [str(finding.message) for finding in findings.values() if finding.level == "error"]
+    warnings = [str(finding.message) for finding in findings.values() if finding.level == "warning"]
+    if errors or warnings:
+        return ("red" if errors else "orange"), errors + warnings
+    well = _("All is well: the queues are served, every provider answers, beat and canaries are on time.")
+    return "green", [well]
 
 
 def operations() -> dict[str, Any]:
     """Return everything the page shows, at one moment; the number of queries does not depend on the data."""
     now = timezone.now()
     findings = examine()
-    tone, sentence = _sentence(findings)
+    tone, sentences = _sentence(findings)
     rates = _rows(_RATES)
     queues = _queues(now)
     unknown, oldest_unknown = _rows(_UNKNOWN)[0]
@@ -157,8 +155,7 @@ def operations() -> dict[str, Any]:
     return {
         "now": now,
         "tone": tone,
-        "sentence": sentence,
-        "findings": [(name, finding) for name, finding in findings.items() if finding.level != "ok"],
+        "sentences": sentences,
         "queues": queues,
         "depth": sum(queue["waiting"] for queue in queues),
         "rate": last / max(60 + now.second, 1),

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from notifyhub.core.flow import Flow
 from notifyhub.staff.models.people import User
 
 
@@ -16,6 +17,13 @@ class Job(models.Model):
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
+    FLOW = Flow(
+        {
+            State.WAITING: frozenset({State.RUNNING, State.CANCELLED}),
+            State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLED}),
+        }
+    )
+
     kind = models.CharField(_("kind"), max_length=40)
     title = models.CharField(_("title"), max_length=200)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.WAITING)
@@ -27,6 +35,10 @@ class Job(models.Model):
     result_file = models.CharField(_("result file"), max_length=200, blank=True)
     result_name = models.CharField(_("file name"), max_length=120, blank=True)
     url = models.CharField(_("page"), max_length=200, blank=True)
+    # The language of whoever started it: errors and results are written while nobody looks.
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    # Raised by each process that takes the job; a process that lost it can no longer write to it.
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
     started_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="jobs", verbose_name=_("started by")
     )
@@ -50,6 +62,18 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or runs."""
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is, 0 to 100; None while the total is unknown."""
+        if self.state == self.State.DONE:
+            return 100
+        return min(100, self.done * 100 // self.total) if self.total else None
 
 
 class StaffNotice(models.Model):

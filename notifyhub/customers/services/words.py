@@ -1,0 +1,38 @@
+"""Spellings that import, export and API share: languages and tags."""
+
+import json
+import re
+
+MAX_TAGS = 100
+MAX_TAG = 40
+
+_LANGUAGES = {
+    "zh-hans": "zh zh-hans zh-cn zh_cn zh-hans-cn zh-sg chinese cn 中文 简体中文 汉语 简中 中国",
+    "en": "en en-us en-gb en_us en_gb english eng 英文 英语",
+}
+_LANGUAGE_OF = {word: code for code, words in _LANGUAGES.items() for word in words.split()}
+_BETWEEN_TAGS = re.compile(r"[|,，;；、]")
+
+
+def read_language(text: str) -> str | None:
+    """Return the code of a language in any usual spelling, None if we do not speak it."""
+    return _LANGUAGE_OF.get(text.strip().lower())
+
+
+def read_tags(text: str) -> list[str]:
+    """Return the tags of one cell, each once, in order."""
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if isinstance(found, list) and all(isinstance(tag, str) for tag in found):
+            return list(dict.fromkeys(tag.strip() for tag in found if tag.strip()))
+    return list(dict.fromkeys(tag.strip() for tag in _BETWEEN_TAGS.split(text) if tag.strip()))
+
+
+def write_tags(tags: list[str]) -> str:
+    """Return tags as one cell that `read_tags` reads back."""
+    if any(_BETWEEN_TAGS.search(tag) or tag.startswith("[") or tag != tag.strip() for tag in tags):
+        return json.dumps(tags, ensure_ascii=False)
+    return "|".join(tags)

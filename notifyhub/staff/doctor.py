@@ -1,0 +1,193 @@
+"""Is the machinery well? The checks of the ground floor; upper apps register theirs beside them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from kombu import Connection
+
+from notifyhub.core.fields import EncryptedTextField
+from notifyhub.core.registry import Finding, doctor_checks
+from notifyhub.staff.models import NodeBeat, TickLease
+from notifyhub.staff.services.heartbeats import BEAT, CANARY, QUEUES, WORKER
+
+SAMPLE = 500
+
+
+def check_database() -> Finding:
+    """Say whether the database answers, and which one it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version = cursor.fetchone()[0]
+    return Finding(
+        level="ok",
+        message=_("The database answers (PostgreSQL %(version)s).") % {"version": version},
+        data={"version": version},
+    )
+
+
+def check_broker() -> Finding:
+    """Say whether the broker answers within two seconds."""
+    options = {"socket_timeout": 2, "socket_connect_timeout": 2}
+    try:
+        with Connection(settings.BROKER_URL, connect_timeout=2, transport_options=options) as broker:
+            broker.ensure_connection(max_retries=1, timeout=2)
+    except Exception as error:
+        return Finding(
+            level="error",
+            message=_("The broker cannot be reached: work waits for it, none is lost. Check BROKER_URL."),
+            data={"error": type(error).__name__},
+        )
+    return Finding(level="ok", message=_("The broker answers."))
+
+
+def check_migrations() -> Finding:
+    """Say whether all migrations are applied."""
+    executor = MigrationExecutor(connection)
+    missing = [str(step) for step, _back in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if missing:
+        return Finding(
+            level="error",
+            message=ngettext(
+                "%(n)d migration is not applied. Run manage.py migrate.",
+                "%(n)d migrations are not applied. Run manage.py migrate.",
+                len(missing),
+            )
+            % {"n": len(missing)},
+            data={"missing": missing[:50]},
+        )
+    return Finding(level="ok", message=_("All migrations are applied."), data={"missing": []})
+
+
+def _age(row: NodeBeat | None) -> float | None:
+    return None if row is None else round((timezone.now() - row.at).total_seconds(), 1)
+
+
+def check_beat() -> Finding:
+    """Say how long ago beat rang."""
+    age = _age(NodeBeat.objects.filter(name=BEAT).first())
+    limit = max(30, settings.TICK_SECONDS * 4)
+    data = {"age_seconds": age, "limit_seconds": limit}
+    if age is None:
+        return Finding(level="error", message=_("Beat has never rung. Start it, and a worker."), data=data)
+    if age > limit:
+        return Finding(
+            level="error",
+            message=_("Beat rang last %(age)d s ago: it, or the housekeeping worker, has stopped.")
+            % {"age": age},
+            data=data,
+        )
+    return Finding(level="ok", message=_("Beat rang %(age)d s ago.") % {"age": age}, data=data)
+
+
+def check_canaries() -> Finding:
+    """Say how long ago a canary came through each queue."""
+    rows = {row.queues: row for row in NodeBeat.objects.filter(kind=CANARY)}
+    ages = {queue: _age(rows.get(queue)) for queue in QUEUES}
+    silent = [queue for queue, age in ages.items() if age is None or age > 120]
+    if silent:
+        return Finding(
+            level="error",
+            message=_("Nothing has come through these queues lately: %(queues)s. Are their workers up?")
+            % {"queues": ", ".join(silent)},
+            data={"age_seconds": ages},
+        )
+    return Finding(level="ok", message=_("Each queue is served."), data={"age_seconds": ages})
+
+
+def check_workers() -> Finding:
+    """Say which worker nodes live and which have gone silent without a clean stop."""
+    rows = list(NodeBeat.objects.filter(kind=WORKER))
+    edge = timezone.now() - timedelta(seconds=45)
+    alive = [row.name for row in rows if row.at >= edge]
+    silent = [row.name for row in rows if row.at < edge]
+    data = {"alive": alive, "silent": silent}
+    if not alive:
+        return Finding(level="error", message=_("No worker is alive."), data=data)
+    if silent:
+        return Finding(
+            level="warning",
+            message=_("Silent workers: %(names)s. What they held goes to others.")
+            % {"names": ", ".join(silent)},
+            data=data,
+        )
+    return Finding(
+        level="ok",
+        message=ngettext("%(n)d worker is alive.", "%(n)d workers are alive.", len(alive))
+        % {"n": len(alive)},
+        data=data,
+    )
+
+
+def check_ticks() -> Finding:
+    """Say which ticks failed in their last run."""
+    failing = {row.name: row.error.splitlines()[0][:200] for row in TickLease.objects.exclude(error="")}
+    if failing:
+        return Finding(
+            level="error",
+            message=_("These ticks failed in their last run: %(names)s.") % {"names": ", ".join(failing)},
+            data={"failing": failing},
+        )
+    return Finding(level="ok", message=_("No tick fails."), data={"failing": {}})
+
+
+def check_field_keys() -> Finding:
+    """Say whether each stored value names a key that is configured.
+
+    Looks at the oldest and the newest rows of each encrypted column: rotation moves in that order.
+    """
+    known = {item.partition(":")[0] for item in settings.FIELD_KEYS}
+    used: set[str] = set()
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if isinstance(field, EncryptedTextField):
+                used |= _key_ids(model._meta.db_table, field.column, model._meta.pk.column)
+    missing = sorted(used - known)
+    data = {"configured": sorted(known), "in_use": sorted(used), "missing": missing}
+    if missing:
+        return Finding(
+            level="error",
+            message=_("Stored personal data needs these keys, which FIELD_KEYS lacks: %(keys)s.")
+            % {"keys": ", ".join(missing)},
+            data=data,
+        )
+    return Finding(level="ok", message=_("Every key in use is configured."), data=data)
+
+
+def _key_ids(table: str, column: str, key: str) -> set[str]:
+    quote = connection.ops.quote_name
+    ends = " UNION ALL ".join(
+        f"(SELECT {quote(column)} AS v FROM {quote(table)} WHERE {quote(column)} IS NOT NULL"
+        f" ORDER BY {quote(key)} {way} LIMIT {SAMPLE})"
+        for way in ("ASC", "DESC")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT substring(v FROM 2 FOR get_byte(v, 0)) FROM ({ends}) AS ends"
+            " WHERE octet_length(v) > 1"
+        )
+        return {bytes(row[0]).decode("utf-8", "replace") for row in cursor.fetchall()}
+
+
+CHECKS: list[tuple[str, Callable[[], Finding]]] = [
+    ("database", check_database),
+    ("broker", check_broker),
+    ("migrations", check_migrations),
+    ("beat", check_beat),
+    ("canary", check_canaries),
+    ("workers", check_workers),
+    ("ticks", check_ticks),
+    ("field_keys", check_field_keys),
+]
+
+
+def register() -> None:
+    """Hand the staff app's checks to the registry."""
+    for order, (name, check) in enumerate(CHECKS):
+        doctor_checks.register(name, check, order=order)

@@ -1,0 +1,58 @@
+"""Signs of life of beat, of the worker nodes, and of the way through each queue."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from notifyhub.staff.models import NodeBeat
+
+logger = logging.getLogger(__name__)
+
+QUEUES = ("realtime", "bulk", "housekeeping")
+BEAT, WORKER, CANARY = "beat", "worker", "canary"
+CANARY_TASK = "notifyhub.staff.tasks.canary_task"
+# A canary that waited longer than this says nothing new: the next one is already on its way.
+CANARY_LIFE = 60
+FORGET_AFTER = timedelta(days=1)
+
+
+def stamp(*, name: str, kind: str, queues: str = "", **detail: Any) -> None:
+    """Note that the process called `name` lives, by the database's clock."""
+    NodeBeat.objects.update_or_create(
+        name=name[:120], defaults={"kind": kind, "queues": queues[:120], "at": Now(), "detail": detail}
+    )
+
+
+def forget(*, name: str) -> None:
+    """Take a process off the list: it stopped as it was told to."""
+    NodeBeat.objects.filter(name=name[:120]).delete()
+
+
+def send_canaries() -> int:
+    """Send a canary through each queue; return how many left."""
+    sent = 0
+    task = current_app.signature(CANARY_TASK)
+    for queue in QUEUES:
+        try:
+            task.apply_async(
+                args=(queue, timezone.now().isoformat()), queue=queue, expires=CANARY_LIFE, retry=False
+            )
+            sent += 1
+        except Exception as error:
+            # An unreachable broker shows as an old canary, which is what the canary is for.
+            logger.warning("The broker could not be reached (%s).", error)
+            break
+    NodeBeat.objects.filter(kind=WORKER, at__lt=timezone.now() - FORGET_AFTER).delete()
+    return sent
+
+
+def receive_canary(*, queue: str, sent_at: str) -> None:
+    """Stamp the arrival of the canary that left at `sent_at`."""
+    left: datetime | None = parse_datetime(sent_at)
+    took = max(0, int((timezone.now() - left).total_seconds() * 1000)) if left else 0
+    stamp(name=f"{CANARY}:{queue}", kind=CANARY, queues=queue, took_ms=took)

@@ -1,0 +1,99 @@
+"""What doctor finds."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from notifyhub.core.registry import Finding, doctor_checks
+from notifyhub.customers.tests.factories import make_customer
+from notifyhub.staff import doctor
+from notifyhub.staff.models import NodeBeat, TickLease
+from notifyhub.staff.services.health import examine
+
+pytestmark = pytest.mark.django_db
+
+
+def beat(name: str, kind: str, queues: str = "", seconds: int = 0) -> None:
+    """Write a sign of life that is so many seconds old."""
+    NodeBeat.objects.create(
+        name=name, kind=kind, queues=queues, at=timezone.now() - timedelta(seconds=seconds)
+    )
+
+
+def test_a_fresh_installation_without_workers_is_unwell(capsys: Any) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        call_command("doctor", "--json")
+
+    assert stopped.value.code == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["ok"] is False
+    levels = {name: check["level"] for name, check in answer["checks"].items()}
+    assert levels["database"] == levels["migrations"] == levels["ticks"] == "ok"
+    assert levels["beat"] == levels["canary"] == levels["workers"] == "error"
+
+
+def test_it_speaks_in_sentences(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+    assert "WRONG    beat: Beat has never rung." in capsys.readouterr().out
+
+
+def test_living_machinery_is_well() -> None:
+    beat("beat", "beat")
+    beat("one@host", "worker")
+    for queue in ("realtime", "bulk", "housekeeping"):
+        beat(f"canary:{queue}", "canary", queue)
+
+    assert doctor.check_beat().level == "ok"
+    assert doctor.check_workers().level == "ok"
+    assert doctor.check_canaries().level == "ok"
+
+
+def test_old_signs_of_life_are_told_by_name() -> None:
+    beat("beat", "beat", seconds=500)
+    beat("one@host", "worker")
+    beat("two@host", "worker", seconds=100)
+    beat("canary:bulk", "canary", "bulk", seconds=300)
+
+    assert doctor.check_beat().level == "error"
+    assert doctor.check_workers() == Finding(
+        level="warning",
+        message="Silent workers: two@host. What they held goes to others.",
+        data={"alive": ["one@host"], "silent": ["two@host"]},
+    )
+    assert "bulk" in doctor.check_canaries().message
+
+
+def test_a_failing_tick_is_named() -> None:
+    TickLease.objects.create(name="seal", error="ValueError: x\nmore")
+    assert doctor.check_ticks().data == {"failing": {"seal": "ValueError: x"}}
+
+
+def test_an_unreachable_broker_is_found(settings: Any) -> None:
+    settings.BROKER_URL = "redis://127.0.0.1:1/0"
+    assert doctor.check_broker().level == "error"
+
+
+def test_a_key_that_data_needs_and_nobody_configured_is_named(settings: Any) -> None:
+    make_customer()
+    assert doctor.check_field_keys().data["in_use"] == ["k1"]
+
+    settings.FIELD_KEYS = ["k2:" + "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
+    found = doctor.check_field_keys()
+    assert (found.level, found.data["missing"]) == ("error", ["k1"])
+
+
+def test_a_check_that_breaks_is_a_finding_and_stops_no_other() -> None:
+    def broken() -> Finding:
+        raise KeyError("x")
+
+    doctor_checks.register("broken", broken)
+    findings = examine()
+    doctor_checks._entries.pop("broken")
+
+    assert findings["broken"].level == "error"
+    assert findings["database"].level == "ok"

@@ -66,12 +66,15 @@ def catalogue_outcome() -> Outcome:
     """Whether each compiled catalogue says what its source says; passes where gettext is not installed."""
     if shutil.which("msgfmt") is None:
         return Outcome("catalogues", True, "not looked at: gettext is not installed")
-    faults = [fault for source in sorted(PROJECT.glob("locale/**/*.po")) if (fault := _fault_of(source))]
+    faults = [
+        fault for source in sorted(PROJECT.glob("locale/**/*.po")) if (fault := catalogue_fault(source))
+    ]
     return Outcome("catalogues", not faults, "\n".join(faults))
 
 
-def _fault_of(source: Path) -> str:
-    where = source.relative_to(PROJECT)
+def catalogue_fault(source: Path) -> str:
+    """What is wrong with one catalogue, in a line or a few; empty when nothing is."""
+    where = os.path.relpath(source, PROJECT)
     compiled = source.with_suffix(".mo")
     with tempfile.NamedTemporaryFile(suffix=".mo") as fresh:
         done = subprocess.run(["msgfmt", "--check", "-o", fresh.name, source], capture_output=True, text=True)

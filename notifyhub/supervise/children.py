@@ -41,6 +41,13 @@ class Children:
             signal.signal(number, self._on_stop_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
+    def close(self) -> None:
+        """Let go of what the loop itself holds open."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
+
     def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked += 1
 
@@ -70,7 +77,7 @@ class Children:
     def _show(self, child: Child) -> None:
         lines, open_end = child.read()
         for line in lines:
-            if not child.quiet:
+            if line.strip() and not child.quiet:
                 self.terminal.log(child.name, line)
         if not open_end:
             self._unhear(child)

@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +14,10 @@ from urllib.parse import quote
 from notifyhub.supervise.child import Child
 from notifyhub.supervise.children import Children
 from notifyhub.supervise.problems import CannotStart
+from notifyhub.supervise.run_as import NOBODY, words_to_run_as
+from notifyhub.supervise.socket_folder import PORT, borrow_socket_folder, return_socket_folder, socket_lock
 
 SUPERUSER = "postgres"
-PORT = "5432"
-#: The kernel's limit for the path of a socket, its closing zero taken off.
-LONGEST_SOCKET_PATH = 107
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -30,7 +27,6 @@ SETTINGS = {
 }
 #: For throwaway data only: nothing is waited for, so a power cut would ruin it.
 THROWAWAY = SETTINGS | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-NOBODY = 65534
 
 
 class Postgres:
@@ -41,7 +37,7 @@ class Postgres:
         self.env = env
         self.settings = settings
         self.bin = _package_folder() / "pginstall" / "bin"
-        self.socket_folder = _socket_folder(home)
+        self.socket_folder = borrow_socket_folder(home)
         self.child: Child | None = None
 
     def url(self, database: str) -> str:
@@ -51,8 +47,7 @@ class Postgres:
     def start(self, children: Children, *, database: str) -> None:
         """Start the server, recover what a crash left, and make sure that the database exists."""
         self._check_version()
-        owner = self.home.stat().st_uid if self.home.exists() else os.geteuid()
-        prefix = self._other_user(owner)
+        prefix = words_to_run_as(self.home, server=self.bin / "postgres")
         if not self.home.exists():
             self._create_cluster(children, prefix)
         self.child = Child(
@@ -70,7 +65,7 @@ class Postgres:
 
     def cleanup(self) -> None:
         """Give back the folder that was borrowed for the socket, if one was."""
-        _return_socket_folder(self.home)
+        return_socket_folder(self.home)
 
     def _options(self) -> list[str]:
         folder = str(self.socket_folder).replace('"', '""')
@@ -109,7 +104,7 @@ class Postgres:
         draft.rename(self.home)
 
     def _start_server(self, children: Children, child: Child) -> None:
-        self._drop_stale_pid_file()
+        self._drop_stale_locks()
         give_up = time.monotonic() + 15
         while True:
             child.restarts = False
@@ -119,25 +114,17 @@ class Postgres:
                 child.restarts = True
                 return
             # The last postmaster may be a zombie still, or its last backend busy with leaving.
-            busy = any("postmaster.pid" in line or "shared memory" in line for line in child.last_lines)
+            busy = any("lock file" in line or "shared memory" in line for line in child.last_lines)
             if not busy or time.monotonic() > give_up:
                 raise CannotStart(f"PostgreSQL did not start in {self.home}: {_last_words(child)}")
-            self._drop_stale_pid_file()
+            self._drop_stale_locks()
             children.wait_until(lambda: False, seconds=0.5)
 
-    def _drop_stale_pid_file(self) -> None:
-        """Remove a postmaster.pid whose number now belongs to something else, as in a restarted container."""
-        file = self.home / "postmaster.pid"
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pid = int(file.read_text().split()[0])
-            if not Path("/proc/self/stat").exists():
-                return
-            try:
-                name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-            except FileNotFoundError:
-                file.unlink()
-            else:
-                if not name.endswith("(postgres") or rest.split()[0] == "Z":
+    def _drop_stale_locks(self) -> None:
+        """Remove lock files whose process number is nobody's, or a stranger's in a restarted container."""
+        for file in (self.home / "postmaster.pid", socket_lock(self.socket_folder)):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                if not _is_postgres(int(file.read_text().split()[0])):
                     file.unlink()
 
     def _answers(self) -> bool:
@@ -157,43 +144,16 @@ class Postgres:
         if not self._ask("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
             self._ask("postgres", f'CREATE DATABASE "{name}"')
 
-    def _other_user(self, owner: int) -> tuple[str, ...]:
-        """Words to put before a command so that PostgreSQL, which refuses root, runs as somebody else.
 
-        A user namespace keeps the files root's own. Where that is forbidden, as in many containers, the
-        server runs as another user that may pass through root's folders.
-        """
-        if os.geteuid() != 0:
-            return ()
-        namespace = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
-        if owner == 0 and self._works(namespace):
-            return namespace
-        uid = owner or NOBODY
-        gid = self.home.stat().st_gid if owner else NOBODY
-        caps = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--")
-        user = ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *caps)
-        if self._works(user):
-            if owner == 0 and self.home.exists():
-                _give_away(self.home, uid, gid)
-            return user
-        raise CannotStart(
-            "PostgreSQL does not run as root, and neither unshare nor setpriv (package util-linux) can start "
-            "it as somebody else: start as an ordinary user, or set DATABASE_URL to a server of yours."
-        )
-
-    def _works(self, prefix: tuple[str, ...]) -> bool:
-        # Both must be reachable for that user: the guard's Python, and the server.
-        needed = ([sys.executable, "-I", "-S", "-c", "pass"], [str(self.bin / "postgres"), "--version"])
-        try:
-            runs = [subprocess.run([*prefix, *words], capture_output=True) for words in needed]
-        except FileNotFoundError:
-            return False
-        return all(run.returncode == 0 for run in runs)
-
-
-def _give_away(folder: Path, uid: int, gid: int) -> None:
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, uid, gid, follow_symlinks=False)
+def _is_postgres(pid: int) -> bool:
+    """Whether this process is a living PostgreSQL; where nobody can tell, it is taken for one."""
+    if not Path("/proc/self/stat").exists():
+        return True
+    try:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    except FileNotFoundError:
+        return False
+    return name.endswith("(postgres") and rest.split()[0] != "Z"
 
 
 def _package_folder() -> Path:
@@ -204,40 +164,6 @@ def _package_folder() -> Path:
             "No PostgreSQL comes along for this kind of machine: set DATABASE_URL to a server of yours."
         )
     return Path(spec.origin).parent
-
-
-def _socket_folder(home: Path) -> Path:
-    """A folder for the socket: beside the data, or a borrowed temp folder where that path is too long."""
-    beside = home.with_name("socket")
-    if _fits(beside):
-        beside.mkdir(mode=0o700, exist_ok=True)
-        return beside
-    _return_socket_folder(home)
-    short = Path(tempfile.mkdtemp(prefix="notifyhub-"))
-    if not _fits(short):
-        short.rmdir()
-        raise CannotStart(
-            f"The paths {home} and {short.parent} are both too long for a Unix socket: "
-            "set TMPDIR to a shorter one."
-        )
-    # So that the start after a crash finds it.
-    _note_of_borrowing(home).symlink_to(short)
-    return short
-
-
-def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH
-
-
-def _note_of_borrowing(home: Path) -> Path:
-    return home.with_name("socket-elsewhere")
-
-
-def _return_socket_folder(home: Path) -> None:
-    note = _note_of_borrowing(home)
-    if note.is_symlink():
-        shutil.rmtree(note.readlink(), ignore_errors=True)
-        note.unlink()
 
 
 def _last_words(child: Child) -> str:

@@ -19,8 +19,8 @@ WIDTH = max(map(len, COLOURS))
 class Terminal:
     """Writes whole lines; a terminal that went away is no reason to stop."""
 
-    def __init__(self) -> None:
-        self.fd = sys.stdout.fileno()
+    def __init__(self, fd: int | None = None) -> None:
+        self.fd = sys.stdout.fileno() if fd is None else fd
         self.colour = os.isatty(self.fd) and "NO_COLOR" not in os.environ
 
     def say(self, text: str) -> None:

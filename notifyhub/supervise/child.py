@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, ClassVar
@@ -17,6 +17,11 @@ from notifyhub.supervise.folder import PROJECT
 GUARD = Path(__file__).with_name("guard.py")
 LONGEST_PAUSE = 30
 LONG_ENOUGH = 60
+
+
+def guarded(command: Sequence[str], death_signal: signal.Signals) -> list[str]:
+    """The command in such words that it gets this signal when the process that starts it is no more."""
+    return [sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), death_signal.name, *command]
 
 
 @dataclass(kw_only=True)
@@ -53,9 +58,8 @@ class Child:
     def start(self) -> None:
         """Start the process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
         fds = self.pass_fds if Child.life_lock is None else (*self.pass_fds, Child.life_lock)
-        guard = [sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), self.death_signal.name]
         self.process = subprocess.Popen(
-            [*self.prefix, *guard, *self.command],
+            [*self.prefix, *guarded(self.command, self.death_signal)],
             env=dict(self.env),
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,

@@ -28,6 +28,7 @@ class Children:
         self.known: list[Child] = []
         self.stopping = False
         self._asked = 0
+        self.asked_by: int | None = None
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -50,6 +51,7 @@ class Children:
 
     def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked += 1
+        self.asked_by = number
 
     def start(self, child: Child) -> None:
         """Start a child and watch it from now on."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from notifyhub.supervise.broker import Valkey
 from notifyhub.supervise.checks import run_checks
+from notifyhub.supervise.child import guarded
 from notifyhub.supervise.children import Children, StopAsked
 from notifyhub.supervise.database import THROWAWAY, Postgres
 from notifyhub.supervise.folder import PROJECT, new_secret
@@ -99,13 +101,16 @@ def check(env: Mapping[str, str], terminal: Terminal) -> list[str]:
 
 def run_pytest(arguments: list[str], env: Mapping[str, str], children: Children) -> int:
     """Run pytest in our own session, so that Ctrl-C and a debugger reach it; return its exit code."""
-    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=PROJECT, env=dict(env))
+    command = guarded([sys.executable, "-m", "pytest", *arguments], signal.SIGTERM)
+    process = subprocess.Popen(command, cwd=PROJECT, env=dict(env))
     try:
         children.wait_until(lambda: process.poll() is not None, seconds=float("inf"))
     except StopAsked:
-        process.terminate()
+        # The terminal sends Ctrl-C to pytest too, and a second one would cut its cleaning up short.
+        if not (children.asked_by == signal.SIGINT and os.isatty(0)):
+            process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

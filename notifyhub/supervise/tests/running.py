@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from notifyhub.supervise.child import guarded
 from notifyhub.supervise.folder import PROJECT
 from notifyhub.supervise.locks import take_lock
 
@@ -59,10 +60,11 @@ class Run:
         self.data_folder = data_folder
         self.port = free_port()
         self.log_file = data_folder.with_name(f"log-{time.time_ns()}")
+        # Guarded, so that it ends with a test run that was killed.
         command = [sys.executable, "-m", "notifyhub.supervise", "--port", str(self.port), *arguments]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                command,
+                guarded(command, signal.SIGTERM),
                 cwd=PROJECT,
                 env=own_env(data_folder, **env),
                 stdin=subprocess.DEVNULL,

@@ -67,7 +67,7 @@ def test_it_needs_a_python_and_says_which(project: Path, tmp_path: Path) -> None
     for name in ("sh", "dirname"):
         (tools / name).symlink_to(str(shutil.which(name)))
 
-    code, output = run(project, PATH=str(tools))
+    code, output = run(project, PATH=str(tools), PYTHON="")
 
     assert code == 1
     assert output.startswith("NotifyHub needs Python 3.11 or newer and found none")

@@ -101,8 +101,7 @@ class Stack:
         self.folder.write_env(first | known | changes)
 
     def _prepare(self) -> None:
-        url = self.env["DATABASE_URL"]
-        database = self._outdated("database", lambda: code_fingerprint(url))
+        database = self._outdated("database", self._code_fingerprint)
         static = self._outdated("static", static_fingerprint)
         words = ["--database"] * database + ["--static"] * static + ["--demo"] * (not self.options.empty)
         if not (database or static):
@@ -113,9 +112,14 @@ class Stack:
         if self.children.run(child) != 0:
             raise CannotStart("NotifyHub could not be prepared; the lines above say why.")
         if database:
-            self._stamp("database", code_fingerprint(url))
+            self._stamp("database", self._code_fingerprint())
         if static:
             self._stamp("static", static_fingerprint())
+
+    def _code_fingerprint(self) -> str:
+        # Our own server may have its socket elsewhere next time, and is the same database still.
+        url = self.env["DATABASE_URL"]
+        return code_fingerprint(url, place=url if self.postgres is None else str(self.postgres.home))
 
     def _outdated(self, name: str, current: Callable[[], str]) -> bool:
         file = self.folder.stamps / name

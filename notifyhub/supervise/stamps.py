@@ -22,11 +22,11 @@ def fingerprint(paths: Iterable[Path], *words: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def code_fingerprint(database_url: str) -> str:
-    """Changes with our code, the pinned packages, or the migrations that this database has seen."""
+def code_fingerprint(database_url: str, *, place: str) -> str:
+    """Changes with our code, the pinned packages, the database's place, or the migrations it has seen."""
     files = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
     files = [path for path in files if "tests" not in path.parts]
-    return fingerprint([*files, PROJECT / "requirements.txt"], database_url, _seen_migrations(database_url))
+    return fingerprint([*files, PROJECT / "requirements.txt"], place, _seen_migrations(database_url))
 
 
 def static_fingerprint() -> str:

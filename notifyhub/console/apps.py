@@ -17,3 +17,8 @@ class ConsoleConfig(AppConfig):
     name = "notifyhub.console"
     label = "console"
     verbose_name = _("Console")
+
+    def ready(self) -> None:
+        from notifyhub.console import registrations
+
+        registrations.register()

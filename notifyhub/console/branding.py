@@ -31,7 +31,10 @@ def _address(name: str) -> str | None:
 
 def _item(item: NavItem, link: str, request: HttpRequest) -> dict[str, Any]:
     path = request.path
-    own = path == link or (link != reverse("admin:index") and path.startswith(link))
+    if "?board=" in link:
+        own = path == reverse("admin:index") and request.GET.get("board", "") in ("", link.partition("=")[2])
+    else:
+        own = path.startswith(link)
     active = own or any(path.startswith(prefix) for prefix in item.active_prefixes)
     entry: dict[str, Any] = {
         "title": item.title,

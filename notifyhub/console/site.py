@@ -18,6 +18,8 @@ class ConsoleSite(UnfoldAdminSite):
 
         own = [
             path("card/<str:name>/", self.admin_view(views.card), name="console_card"),
+            path("operations/", self.admin_view(views.operations_page), name="console_operations"),
+            path("operations/body/", self.admin_view(views.operations_body), name="console_operations_body"),
             path("find/", self.admin_view(views.search), name="console_search"),
         ]
         return [*own, *super().get_urls()]

@@ -12,7 +12,11 @@ class CustomersConfig(AppConfig):
     verbose_name = _("Customers")
 
     def ready(self) -> None:
-        from notifyhub.customers import roles, segment_fields
+        from notifyhub.customers import navigation, personal_data, roles, segment_fields
+        from notifyhub.customers.services import timeline
 
         roles.register()
         segment_fields.register()
+        personal_data.register()
+        timeline.register()
+        navigation.register()

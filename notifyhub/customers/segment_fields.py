@@ -40,12 +40,28 @@ def _tag(operator: str, value: Any) -> tuple[str, list[Any]]:
 
 
 def _segment(operator: str, value: Any) -> tuple[str, list[Any]]:
-    negation = "NOT " if operator == "not_in" else ""
-    return (
-        f"{negation}EXISTS (SELECT 1 FROM customers_segmentmember m "
-        "WHERE m.customer_id = c.id AND m.segment_id = ANY(%s))",
-        [_numbers(value)],
-    )
+    from notifyhub.customers.models import Segment
+    from notifyhub.customers.services.audiences import compile_saved
+
+    ids = _numbers(value)
+    segments = Segment.objects.in_bulk(ids)
+    if len(segments) != len(set(ids)):
+        raise Refused(_t("A segment in the rule no longer exists. Choose another one."))
+    parts: list[str] = []
+    params: list[Any] = []
+    lists = [pk for pk, segment in segments.items() if segment.kind == Segment.Kind.STATIC]
+    if lists:
+        parts.append(
+            "EXISTS (SELECT 1 FROM customers_segmentmember m "
+            "WHERE m.customer_id = c.id AND m.segment_id = ANY(%s))"
+        )
+        params.append(lists)
+    for pk, segment in segments.items():
+        if segment.kind == Segment.Kind.RULE:
+            sql, values = compile_saved(pk, segment.name, segment.rule)
+            parts.append(f"({sql})")
+            params.extend(values)
+    return ("NOT " if operator == "not_in" else "") + "(" + " OR ".join(parts) + ")", params
 
 
 def _ids(operator: str, value: Any) -> tuple[str, list[Any]]:
@@ -61,7 +77,7 @@ def register() -> None:
         ),
         "locale": SegmentField(label=_("Language"), kind="choice", operators=("in",), compile=_locale),
         "segment": SegmentField(
-            label=_("Static list"), kind="choice", operators=("in", "not_in"), compile=_segment
+            label=_("Segment"), kind="choice", operators=("in", "not_in"), compile=_segment
         ),
         "customer": SegmentField(label=_("Customer"), kind="choice", operators=("in",), compile=_ids),
     }

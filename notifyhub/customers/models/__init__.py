@@ -1,22 +1,36 @@
 """Customer models."""
 
 from notifyhub.customers.models.activity import Event, EventKey, Order
-from notifyhub.customers.models.consent import Consent, ConsentRecord, Hold, Suppression, Topic
+from notifyhub.customers.models.consent import (
+    CONTACT_KIND,
+    Channel,
+    Consent,
+    ConsentRecord,
+    Decision,
+    Hold,
+    MessageClass,
+    Suppression,
+    Topic,
+)
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.segment import Segment, SegmentMember
 
 __all__ = [
+    "CONTACT_KIND",
+    "Channel",
     "Consent",
     "ConsentRecord",
     "ContactPoint",
     "Customer",
     "CustomerImport",
+    "Decision",
     "Event",
     "EventKey",
     "Hold",
     "ImportProblem",
     "Merge",
+    "MessageClass",
     "Order",
     "Segment",
     "SegmentMember",

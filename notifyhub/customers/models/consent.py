@@ -1,5 +1,7 @@
 """What a customer allows, what must not be written to, what is paused."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils import translation
@@ -130,6 +132,14 @@ class Consent(models.Model):
         return f"{self.topic} {self.channel} {self.decision}"
 
 
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    """Questions about suppressions."""
+
+    def in_force(self) -> "SuppressionQuerySet":
+        """Keep those that were not lifted."""
+        return self.filter(lifted_at=None)
+
+
 class Suppression(models.Model):
     """A contact point that must not be written to. Holds only its keyed hash, so it outlives erasure."""
 
@@ -153,6 +163,8 @@ class Suppression(models.Model):
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
     lifted_at = models.DateTimeField(_("lifted at"), null=True, blank=True)
 
+    objects = SuppressionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
@@ -168,6 +180,14 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.masked} · {self.get_reason_display()}"
+
+
+class HoldQuerySet(models.QuerySet["Hold"]):
+    """Questions about holds."""
+
+    def in_force(self, now: datetime) -> "HoldQuerySet":
+        """Keep those that pause something at `now`."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=now), released_at=None)
 
 
 class Hold(models.Model):
@@ -195,6 +215,8 @@ class Hold(models.Model):
     placed_at = models.DateTimeField(_("placed at"), auto_now_add=True)
     ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
     released_at = models.DateTimeField(_("released at"), null=True, blank=True)
+
+    objects = HoldQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("hold")

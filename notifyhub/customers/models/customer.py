@@ -89,6 +89,14 @@ class Customer(models.Model):
         return self.name or self.external_id or str(_("Unnamed customer"))
 
 
+class ContactPointQuerySet(models.QuerySet["ContactPoint"]):
+    """Questions about contact points."""
+
+    def masked(self) -> "ContactPointQuerySet":
+        """Leave the value in the database: what lists and pages show is `masked`."""
+        return self.defer("value").order_by("kind", "-primary", "id")
+
+
 class ContactPoint(models.Model):
     """Where a channel reaches one customer.
 
@@ -126,6 +134,8 @@ class ContactPoint(models.Model):
     invalid_since = models.DateTimeField(_("invalid since"), null=True, blank=True)
     key_id = models.CharField(_("key id"), max_length=20)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = ContactPointQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("contact point")

@@ -5,6 +5,7 @@ A rule is {"all": true}, a condition {"field": f, "operator": o, "value": v}, or
 `compile`, which passes values as parameters.
 """
 
+from contextvars import ContextVar
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,15 +18,30 @@ MAX_CONDITIONS = 60
 
 Compiled = tuple[str, list[Any]]
 
+# The saved segments whose rules are being compiled around this one, so that none can contain itself.
+_inside: ContextVar[tuple[int, ...]] = ContextVar("segments_inside", default=())
 
-def compile_audience(rule: dict[str, Any]) -> Compiled:
+
+def compile_audience(rule: dict[str, Any], *, inside: tuple[int, ...] = ()) -> Compiled:
     """Return (sql, params): a boolean expression over alias `c` of customers_customer.
 
-    Only active customers match, whatever the rule. Raises Refused with what is wrong with the rule.
+    Only active customers match, whatever the rule. `inside` are segments that the rule must not name,
+    since it belongs to them. Raises Refused with what is wrong with the rule.
     """
-    budget = [MAX_CONDITIONS]
-    sql, params = _compile(rule, MAX_DEPTH, budget)
+    token = _inside.set((*_inside.get(), *inside))
+    try:
+        sql, params = _compile(rule, MAX_DEPTH, [MAX_CONDITIONS])
+    finally:
+        _inside.reset(token)
     return f"c.state = 'active' AND ({sql})", params
+
+
+def compile_saved(segment_id: int, name: str, rule: dict[str, Any]) -> Compiled:
+    """Return (sql, params) of a saved rule that another rule names; raise Refused if it contains itself."""
+    inside = _inside.get()
+    if segment_id in inside or len(inside) >= MAX_DEPTH:
+        raise Refused(_("“%s” contains itself, or segments are nested too deeply.") % name)
+    return compile_audience(rule, inside=(segment_id,))
 
 
 def _compile(node: Any, depth: int, budget: list[int]) -> Compiled:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
@@ -47,7 +48,7 @@ def update_customer(*, customer_id: int, changes: dict[str, Any], version: int |
         rows = rows.filter(version=version)
     try:
         with transaction.atomic():
-            moved = rows.update(**changes, version=F("version") + 1)
+            moved = rows.update(**changes, version=F("version") + 1, updated_at=timezone.now())
     except IntegrityError as error:
         raise Refused(_("Another customer has this number already."), field="external_id") from error
     if not moved:

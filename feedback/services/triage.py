@@ -1,0 +1,29 @@
+"""Words that raise the severity of a case; they never lower it."""
+
+from feedback.models import Severity
+
+# A wrong alarm costs a lead one look; a missed one costs a child's health. So the words are broad.
+RAISING: dict[str, tuple[str, ...]] = {
+    Severity.S1: (
+        "食物中毒", "中毒", "上吐下泻", "住院", "送医", "急救", "受伤", "划伤", "割伤", "烫伤", "骨折", "流血",
+        "过敏", "异物", "隐私", "泄露", "骚扰", "性骚扰", "威胁", "报警", "记者", "媒体", "曝光", "起诉", "律师",
+        "food poisoning", "poisoned", "hospital", "ambulance", "injur", "bleeding", "burned", "allerg",
+        "privacy", "leaked", "harass", "threat", "police", "journalist", "reporter", "lawyer", "lawsuit",
+    ),
+    Severity.S2: (
+        "12315", "消协", "投诉到", "没有房", "无房", "到店无房", "重复扣款", "多扣", "被取消",
+        "consumer association", "no room", "charged twice", "stranded",
+    ),
+}  # fmt: skip
+
+
+def raise_severity(*, severity: str, text: str) -> tuple[str, str]:
+    """Return the severity after reading `text`, and the word that raised it ("" if none did)."""
+    low = text.lower()
+    for level in (Severity.S1, Severity.S2):
+        if level >= severity:
+            break
+        for word in RAISING[level]:
+            if word in low:
+                return level, word
+    return severity, ""

@@ -1,0 +1,55 @@
+"""The customers app's entries of the sidebar."""
+
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.registry import NavItem, navigation
+
+ITEMS = {
+    "segments": (
+        "marketing",
+        _("Segments"),
+        "filter_alt",
+        "admin:customers_segment_changelist",
+        "view_segment",
+    ),
+    "customers": (
+        "customers",
+        _("Customers"),
+        "group",
+        "admin:customers_customer_changelist",
+        "view_customer",
+    ),
+    "duplicates": (
+        "customers",
+        _("Duplicates"),
+        "merge",
+        "admin:customers_customer_duplicates",
+        "merge_customer",
+    ),
+    "orders": ("customers", _("Orders"), "receipt_long", "admin:customers_order_changelist", "view_order"),
+    "holds": ("customers", _("Holds"), "front_hand", "admin:customers_hold_changelist", "view_hold"),
+    "suppressions": (
+        "customers",
+        _("Suppressions"),
+        "block",
+        "admin:customers_suppression_changelist",
+        "view_suppression",
+    ),
+    "topics": ("customers", _("Topics"), "label", "admin:customers_topic_changelist", "view_topic"),
+}
+
+
+def register() -> None:
+    """Hand the entries to the registry."""
+    for name, (section, title, icon, url_name, permission) in ITEMS.items():
+        navigation.register(
+            name,
+            NavItem(
+                section=section,
+                title=title,
+                icon=icon,
+                url_name=url_name,
+                permission=f"customers.{permission}",
+            ),
+            order=40 if section == "marketing" else 10,
+        )

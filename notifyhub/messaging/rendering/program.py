@@ -1,0 +1,122 @@
+"""Compiled texts of one template version, ready to be filled in once per recipient."""
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.models import Content, Dispatch, TemplateVersion
+from notifyhub.messaging.rendering.environment import Part, RenderError
+from notifyhub.messaging.rendering.html import compile_html
+from notifyhub.messaging.rendering.plain import html_to_text
+
+LANGUAGES = ("zh-hans", "en")
+CACHED = 256
+
+# Control characters in a subject or title would end the header, so they become blanks.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_BLANKS = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What one recipient gets; `html` only for mail written in HTML."""
+
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class _Cell:
+    """The text of one channel and language."""
+
+    def __init__(self, content: Content, *, draft: bool) -> None:
+        self.subject = Part(content.subject)
+        self.html: Part | None = None
+        if content.channel == Channel.EMAIL:
+            source = content.compiled
+            if draft or not source:
+                source = compile_html(
+                    body=content.body,
+                    preheader=content.preheader,
+                    language=content.language,
+                    opt_out=content.template_version.template.message_class != "transactional",
+                )
+            self.html = Part(source, html=True)
+            self.text = Part(html_to_text(source))
+        else:
+            self.text = Part(content.body)
+
+    def render(self, variables: dict[str, Any]) -> Rendered:
+        return Rendered(
+            subject=_BREAKS.sub(" ", self.subject.render(variables)).strip(),
+            text=_BLANKS.sub("\n\n", self.text.render(variables)).strip(),
+            html=self.html.render(variables) if self.html else None,
+        )
+
+
+class Program:
+    """The texts of one version by channel and language, or one text for all channels."""
+
+    def __init__(self, cells: dict[tuple[str, str], _Cell], fixed: Rendered | None = None) -> None:
+        self._cells = cells
+        self.fixed = fixed
+        self.channels: frozenset[str] = (
+            frozenset(Channel.values) if fixed else frozenset(channel for channel, _ in cells)
+        )
+
+    def language_of(self, *, channel: str, language: str) -> str | None:
+        """Return the language that is sent: the wanted one, else Chinese, English, any; None if no text."""
+        for wanted in (language, *LANGUAGES):
+            if (channel, wanted) in self._cells:
+                return wanted
+        return next((lang for name, lang in sorted(self._cells) if name == channel), None)
+
+    def render(self, *, channel: str, language: str, variables: dict[str, Any]) -> Rendered:
+        """Return the message filled in; raise RenderError if it cannot be.
+
+        A variable the customer lacks is empty: one missing fact must not keep a message from a person. The
+        studio shows what is missing before anything is sent.
+        """
+        if self.fixed is not None:
+            return self.fixed
+        found = self.language_of(channel=channel, language=language)
+        if found is None:
+            raise RenderError(f"There is no text for {channel}.")
+        return self._cells[channel, found].render(variables)
+
+
+def program_of(contents: Iterable[Content], *, draft: bool) -> Program:
+    """Return the program of these contents; raise RenderError if one of them cannot be compiled."""
+    return Program({(one.channel, one.language): _Cell(one, draft=draft) for one in contents})
+
+
+_programs: OrderedDict[int, Program] = OrderedDict()
+
+
+def program_of_version(version: TemplateVersion) -> Program:
+    """Return the version's program; a frozen one is compiled once per process, a draft every time."""
+    draft = version.state == TemplateVersion.State.DRAFT
+    if not draft and version.pk in _programs:
+        return _programs[version.pk]
+    contents = version.contents.select_related("template_version__template")
+    program = program_of(contents, draft=draft)
+    if not draft:
+        _programs[version.pk] = program
+        if len(_programs) > CACHED:
+            _programs.popitem(last=False)
+    return program
+
+
+def program_for(dispatch: Dispatch) -> Program:
+    """Return what `dispatch` sends: its template version, or its one-off text, which is not Liquid."""
+    if dispatch.template_version_id is None:
+        text = json.loads(dispatch.text or "{}")
+        subject = _BREAKS.sub(" ", text.get("subject") or "").strip()
+        return Program({}, Rendered(subject, text.get("body") or "", text.get("html") or None))
+    if dispatch.template_version_id in _programs:
+        return _programs[dispatch.template_version_id]
+    return program_of_version(TemplateVersion.objects.get(pk=dispatch.template_version_id))

@@ -1,0 +1,59 @@
+"""What a text may read about its customer, as plain data."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from notifyhub.customers.models import Customer
+
+# The columns of customers_customer that `customer_variables` reads.
+COLUMNS = ("name", "city", "external_id", "attributes", "tags")
+SECRET_PREFIX = "secret_"
+SECRET_LIST = "_secret"
+MASK = "••••"
+
+
+def customer_variables(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"customer": {...}} from the COLUMNS of one customer; `attributes` may be JSON text."""
+    attributes = row.get("attributes") or {}
+    if isinstance(attributes, str | bytes):
+        attributes = json.loads(attributes)
+    return {
+        "customer": {
+            "name": row.get("name") or "",
+            "city": row.get("city") or "",
+            "number": row.get("external_id") or "",
+            "attributes": attributes,
+            "tags": list(row.get("tags") or ()),
+        }
+    }
+
+
+def variables_of(customer: Customer) -> dict[str, Any]:
+    """Return `customer_variables` of a customer row."""
+    return customer_variables({name: getattr(customer, name) for name in COLUMNS})
+
+
+def secret_names(variables: Mapping[str, Any]) -> set[str]:
+    """Return the top-level names that are secret: `secret_…`, and those listed under `_secret`."""
+    listed = variables.get(SECRET_LIST) or ()
+    return {name for name in variables if name.startswith(SECRET_PREFIX)} | set(listed)
+
+
+def masked(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables with every secret replaced by dots, for what is stored or shown."""
+    secret = secret_names(variables)
+    return {name: MASK if name in secret else value for name, value in variables.items()}
+
+
+def missing(paths: list[str], variables: Mapping[str, Any]) -> list[str]:
+    """Return which of `paths` (as `Part.variables` gives them) are empty for this customer."""
+    absent = []
+    for path in paths:
+        value: Any = variables
+        for key in path.replace("[", ".").replace("]", "").split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+            if value in (None, ""):
+                absent.append(path)
+                break
+    return absent

@@ -1,0 +1,85 @@
+"""Freezing a draft into the version that is sent."""
+
+import hashlib
+import json
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from notifyhub.core.errors import Conflict, Refused
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.models import Content, TemplateVersion
+from notifyhub.messaging.rendering.html import compile_html
+from notifyhub.messaging.services.templates.checks import ERROR, check_version, variables_of_content
+from notifyhub.messaging.services.templates.drafts import lock_template
+from notifyhub.staff.models import User
+from notifyhub.staff.services import audit
+
+State = TemplateVersion.State
+
+
+def digest_of(contents: list[Content]) -> str:
+    """Return the fingerprint of what a version says; an approval binds to it."""
+    said = [
+        [one.channel, one.language, one.subject, one.preheader, one.body, one.compiled]
+        for one in sorted(contents, key=lambda one: (one.channel, one.language))
+    ]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+def _refuse_errors(draft: TemplateVersion) -> None:
+    findings = check_version(version=draft)
+    if not findings:
+        raise Refused(_("There is no text yet. Write one and publish then."))
+    wrong = [
+        f"{Channel(channel).label} · {language}: {one.text}"
+        for (channel, language), checks in sorted(findings.items())
+        for one in checks
+        if one.level == ERROR
+    ]
+    if wrong:
+        raise Refused(_("Not published yet.") + " " + " ".join(wrong))
+
+
+@transaction.atomic
+def publish(
+    *, template_id: int, note: str = "", number: int | None = None, user: User | None = None
+) -> TemplateVersion:
+    """Freeze the draft, make it the one that is sent, and return it.
+
+    `number` is the draft the person looked at; another one is a Conflict. Raises Refused with every error of
+    its texts. The version sent so far is replaced; dispatches that name it go on with it.
+    """
+    template = lock_template(template_id)
+    draft = template.versions.filter(state=State.DRAFT).first()
+    if draft is None:
+        raise Refused(_("There is no draft to publish."))
+    if number is not None and draft.number != number:
+        raise Conflict(_("The draft was published meanwhile. Open the template again."), current=draft.number)
+    _refuse_errors(draft)
+    contents = list(draft.contents.all())
+    way_out = template.message_class != MessageClass.TRANSACTIONAL
+    for content in contents:
+        content.variables = [path[:120] for path in variables_of_content(content)]
+        if content.channel == Channel.EMAIL:
+            content.compiled = compile_html(
+                body=content.body,
+                preheader=content.preheader,
+                language=content.language,
+                opt_out=way_out,
+            )
+    Content.objects.bulk_update(contents, ["variables", "compiled"])
+    template.versions.filter(state=State.PUBLISHED).update(state=State.RETIRED)
+    moved = TemplateVersion.objects.filter(pk=draft.pk, state=State.DRAFT).update(
+        state=State.PUBLISHED,
+        note=note[:200],
+        published_by=user,
+        published_at=timezone.now(),
+        digest=digest_of(contents),
+    )
+    if not moved:
+        raise Conflict(_("The draft was published meanwhile. Open the template again."))
+    audit.record(verb="publish_template", obj=template, number=draft.number, note=note[:200])
+    draft.refresh_from_db()
+    return draft

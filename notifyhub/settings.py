@@ -203,6 +203,7 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["notifyhub.staff.api_keys.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["notifyhub.staff.api_keys.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["notifyhub.staff.api_keys.KeyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -12,6 +12,7 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from notifyhub.messaging import roles
+        from notifyhub.messaging import navigation, roles
 
         roles.register()
+        navigation.register()

@@ -1,13 +1,13 @@
-"""API keys as a DRF authentication, and scopes as its permission."""
+"""API keys as a DRF authentication, scopes as its permission, and the limit of requests a minute."""
 
 from typing import Any
 
 from django.utils.translation import gettext as _
-from rest_framework import authentication, exceptions, permissions
+from rest_framework import authentication, exceptions, permissions, throttling
 
 from notifyhub.staff.context import Actor, set_actor
 from notifyhub.staff.models import ApiKey
-from notifyhub.staff.services.api_keys import find_api_key
+from notifyhub.staff.services.api_keys import count_request, find_api_key, touch_api_key
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):
@@ -20,6 +20,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         key = find_api_key(token=token.strip())
         if key is None:
             raise exceptions.AuthenticationFailed(_("This API key is unknown, expired or revoked."))
+        touch_api_key(key=key)
         set_actor(Actor(kind="api", id=key.pk, name=key.name, ip=request.META.get("REMOTE_ADDR")))
         return None, key
 
@@ -35,3 +36,18 @@ class HasScope(permissions.BasePermission):
             raise exceptions.NotAuthenticated(_("Send an API key as a Bearer token."))
         scope = getattr(view, "required_scope", None)
         return scope is not None and scope in request.auth.scopes
+
+
+class KeyThrottle(throttling.BaseThrottle):
+    """At most `per_minute` requests of one key in a clock minute, over all web processes."""
+
+    seconds_left: int = 60
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        if request.auth is None:
+            return True
+        count, self.seconds_left = count_request(key=request.auth)
+        return count <= request.auth.per_minute
+
+    def wait(self) -> float:
+        return self.seconds_left

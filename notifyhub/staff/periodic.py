@@ -3,7 +3,9 @@
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import Tick, ticks
+from notifyhub.staff.services.api_keys import forget_usage
 from notifyhub.staff.services.heartbeats import send_canaries
+from notifyhub.staff.services.idempotency import forget_answers
 from notifyhub.staff.services.jobs import revive_jobs, tidy_job_files
 from notifyhub.staff.services.sealing import seal_entries, seal_stragglers
 
@@ -19,4 +21,10 @@ def register() -> None:
     ticks.register("canary", Tick(run=send_canaries, every_seconds=30, label=_("Canary through each queue")))
     ticks.register(
         "tidy_job_files", Tick(run=tidy_job_files, every_seconds=3600, label=_("Delete old result files"))
+    )
+    ticks.register(
+        "forget_usage", Tick(run=forget_usage, every_seconds=3600, label=_("Forget old API counts"))
+    )
+    ticks.register(
+        "forget_answers", Tick(run=forget_answers, every_seconds=3600, label=_("Forget old API answers"))
     )

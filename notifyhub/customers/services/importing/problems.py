@@ -36,6 +36,7 @@ REASONS: dict[str, Any] = {
     "public_id": gettext_lazy("This is not a NotifyHub id."),
     "tags": gettext_lazy("At most %(limit)s tags a customer."),
     "other_number": gettext_lazy("Another customer has this number already."),
+    "other_order": gettext_lazy("This order belongs to another customer."),
     "erased": gettext_lazy("This customer was erased on their own request."),
     "repeated": gettext_lazy("The same customer comes again on line %(by)s, which was taken instead."),
     "retained": pgettext_lazy("import", "Not taken."),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import CustomerImport
 from notifyhub.customers.services.importing import recording
+from notifyhub.customers.services.importing.ahead import read_ahead
 from notifyhub.customers.services.importing.columns import check_mapping
 from notifyhub.customers.services.importing.plans import ImportPlan
 from notifyhub.customers.services.importing.reading import read_row
@@ -88,7 +89,7 @@ def run_import(*, run_id: int, progress: Callable[[int, int | None], None] | Non
     table = open_table(path, encoding=plan.encoding, delimiter=plan.delimiter)
     check_mapping(table.header, plan.mapping)
     by = str(run.started_by or current_actor().name)
-    for read, rows, problems in _chunks(table, plan, skip=run.cursor):
+    for read, rows, problems in read_ahead(_chunks(table, plan, skip=run.cursor)):
         with transaction.atomic():
             _take_chunk(run, plan, read, rows, problems, by)
         run.refresh_from_db()

@@ -27,6 +27,7 @@ class Target:
     state: str = State.ACTIVE
     merged_into: int | None = None
     row: CustomerRow | None = None
+    lines: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -108,6 +109,7 @@ def find_targets(rows: Sequence[CustomerRow]) -> tuple[list[Target], list[RowPro
         else:
             repeats.append((target.row.line, row.line))
             target.row.take(row)
+        target.lines.append(row.line)
         index.learn(target, row)
     return list(targets.values()), problems, repeats
 

@@ -61,10 +61,17 @@ def upsert_customers(
 
 
 def match_customers(*, rows: Sequence[CustomerRow]) -> Outcome:
-    """Return what `upsert_customers` would count as created or known, writing nothing."""
+    """Return what `upsert_customers` would do, writing nothing; `kept` names the known customers only."""
     targets, problems, repeats = find_targets([_copy(row) for row in rows])
     fresh = sum(target.id is None for target in targets)
-    return Outcome(created=fresh, updated=len(targets) - fresh, problems=problems, repeats=repeats)
+    kept = [
+        Kept(line=line, customer_id=target.id, fresh=False)
+        for target in targets
+        if target.id
+        for line in target.lines
+    ]
+    known = len(targets) - fresh
+    return Outcome(created=fresh, updated=known, problems=problems, repeats=repeats, kept=kept)
 
 
 def _worth_another_try(error: Exception) -> bool:
@@ -108,7 +115,10 @@ def _upsert(rows: list[CustomerRow], then: Callable[[Outcome, Source], None] | N
         return outcome
     created = _number(fresh)
     outcome.kept = [
-        Kept(line=t.row.line, customer_id=t.id, fresh=t.id in created) for t in targets if t.row and t.id
+        Kept(line=line, customer_id=target.id, fresh=target.id in created)
+        for target in targets
+        if target.id
+        for line in target.lines
     ]
     people = stage("nh_people", PEOPLE, [_person(target, created) for target in targets])
     contacts = stage("nh_contacts", CONTACTS, _contacts(targets))
@@ -136,7 +146,8 @@ def _number(fresh: list[Target]) -> set[int]:
 
 def _person(target: Target, created: set[int]) -> tuple:
     row = target.row
-    assert row is not None and target.id is not None
+    assert row is not None
+    assert target.id is not None
     return (
         target.id,
         row.line,

@@ -1,0 +1,1 @@
+"""The API through which the platform tells us of customers and what they did."""

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0002_initial'),
+        ('customers', '0003_imports'),
     ]
 
     operations = [

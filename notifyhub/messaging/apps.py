@@ -1,6 +1,7 @@
 """The messaging app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,7 +13,13 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from notifyhub.messaging import navigation, roles
+        from notifyhub.messaging import doctor, navigation, roles, ticks
+        from notifyhub.messaging.channels.registry import register_backends
+        from notifyhub.messaging.defaults import create_defaults
 
         roles.register()
         navigation.register()
+        register_backends()
+        ticks.register()
+        doctor.register()
+        post_migrate.connect(create_defaults, sender=self)

@@ -42,12 +42,10 @@ def check_queue() -> Finding:
             "messages": int(messages),
             "oldest_seconds": round(age, 1),
         }
-        if age > LATE[priority].total_seconds():
-            late.append(priority)
+        late = late or age > LATE[priority].total_seconds()
     if late:
-        return Finding(
-            level="warning", message=_("Messages that are due are waiting for a worker."), data=data
-        )
+        message = _("Messages that are due are waiting for a worker.")
+        return Finding(level="warning", message=message, data=data)
     return Finding(level="ok", message=_("Nothing that is due waits."), data=data)
 
 
@@ -81,13 +79,10 @@ def check_leases() -> Finding:
 def check_circuits() -> Finding:
     """Return the circuits that are not closed."""
     rows = AccountGate.objects.exclude(circuit=AccountGate.Circuit.CLOSED).filter(account__active=True)
-    shut = {name: circuit for name, circuit in rows.values_list("account__name", "circuit")}
+    shut = dict(rows.values_list("account__name", "circuit"))
     if shut:
-        return Finding(
-            level="warning",
-            message=_("Provider accounts that do not answer: %s") % ", ".join(shut),
-            data=shut,
-        )
+        message = _("Provider accounts that do not answer: %s") % ", ".join(shut)
+        return Finding(level="warning", message=message, data=shut)
     return Finding(level="ok", message=_("All provider accounts answer."), data={})
 
 

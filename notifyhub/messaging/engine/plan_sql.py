@@ -40,7 +40,10 @@ class Gates:
 
 def embed(sql: str, params: list[Any]) -> str:
     """Return `sql` with its parameters quoted in, so that it can stand inside a statement with named ones."""
-    return connection.ops.compose_sql(sql, params).replace("%", "%%") if params else sql
+    if not params:
+        return sql
+    composed: str = connection.ops.compose_sql(sql, params)  # type: ignore[attr-defined]
+    return composed.replace("%", "%%")
 
 
 def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:

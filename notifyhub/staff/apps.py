@@ -25,5 +25,5 @@ class StaffConfig(AppConfig):
         demo.register()
         # Permissions exist only after migrate, so groups cannot be made by a data migration; and the
         # bell's interval follows the settings of the day.
-        post_migrate.connect(sync_roles_after_migrate, sender=self)
+        post_migrate.connect(sync_roles_after_migrate)
         post_migrate.connect(schedule_after_migrate, sender=self)

@@ -13,7 +13,7 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from notifyhub.messaging import doctor, navigation, roles, ticks
+        from notifyhub.messaging import demo, doctor, navigation, roles, ticks
         from notifyhub.messaging.channels.registry import register_backends
         from notifyhub.messaging.defaults import create_defaults
 
@@ -21,5 +21,6 @@ class MessagingConfig(AppConfig):
         navigation.register()
         register_backends()
         ticks.register()
+        demo.register()
         doctor.register()
         post_migrate.connect(create_defaults, sender=self)

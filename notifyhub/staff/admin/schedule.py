@@ -45,6 +45,11 @@ class PeriodicTaskForm(forms.ModelForm):
         model = PeriodicTask
         fields = ("name", "task", "enabled", "interval", "crontab", "description")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and is_own(self.instance):
+            self.fields.pop("task", None)
+
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(ServiceAdmin):

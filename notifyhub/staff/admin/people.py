@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -45,7 +45,7 @@ class ProfilePage(PageMixin, FormView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         # A fresh row: the form writes what was typed into its instance, which must not be the viewer.
-        return {**super().get_form_kwargs(), "instance": User.objects.get(pk=self.request.user.pk)}
+        return {**super().get_form_kwargs(), "instance": get_object_or_404(User, pk=self.request.user.pk)}
 
     def form_valid(self, form: Any) -> HttpResponse:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
@@ -242,6 +242,6 @@ class GroupAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("may"))
     def shown_grants(self, group: Group) -> str:
-        field = self.form.base_fields["permissions"]
+        field: Any = self.form.base_fields["permissions"]
         rows = group.permissions.select_related("content_type").order_by("content_type", "codename")
         return "\n".join(field.label_from_instance(row) for row in rows) or "—"

@@ -78,8 +78,10 @@ def update_user(*, by: User, user_id: int, changes: dict[str, Any]) -> None:
         audit.record(verb="set_password", obj=user)
     told = sorted(name for name in changes if name != "password")
     if told:
-        codes = [role.code for role in changes.get("roles", ())]
-        audit.record(verb="update_user", obj=user, fields=told, **({"roles": codes} if codes else {}))
+        detail: dict[str, Any] = {"fields": told}
+        if "roles" in changes:
+            detail["roles"] = [role.code for role in changes["roles"]]
+        audit.record(verb="update_user", obj=user, **detail)
 
 
 def _refuse_reaching_up(*, by: User, user: User, changes: dict[str, Any]) -> None:

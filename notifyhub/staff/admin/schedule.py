@@ -38,7 +38,7 @@ class PeriodicTaskForm(forms.ModelForm):
     """A task from the list, and when to ring for it."""
 
     task = forms.ChoiceField(
-        label=gettext_lazy("task"), choices=lambda: list(ALLOWED.items()), widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Task"), choices=lambda: list(ALLOWED.items()), widget=UnfoldAdminSelectWidget
     )
 
     class Meta:

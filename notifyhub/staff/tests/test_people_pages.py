@@ -143,23 +143,23 @@ def test_a_team_is_made_and_its_people_change(client: Client) -> None:
 def test_what_a_role_may_do_changes_but_not_ones_own_role(client: Client) -> None:
     client.force_login(make_user("administrator"))
     make_user("agent")
-    agent, own = Role.objects.get(code="agent").group, Role.objects.get(code="administrator").group
+    agent, own = Role.objects.get(code="agent"), Role.objects.get(code="administrator")
     view_job = Permission.objects.get(codename="view_job")
 
-    url = reverse("admin:auth_group_change", args=[agent.pk])
+    url = reverse("admin:staff_role_change", args=[agent.pk])
     assert client.post(url, {"permissions": [view_job.pk]}).status_code == 302
-    assert list(agent.permissions.all()) == [view_job]
+    assert list(agent.group.permissions.all()) == [view_job]
     assert "view_job" in AuditEntry.objects.get(verb="update_role").detail["added"]
 
-    before = own.permissions.count()
-    answer = client.post(reverse("admin:auth_group_change", args=[own.pk]), {"permissions": [view_job.pk]})
+    before = own.group.permissions.count()
+    answer = client.post(reverse("admin:staff_role_change", args=[own.pk]), {"permissions": [view_job.pk]})
     assert "Nobody changes their own role" in answer.content.decode()
-    assert own.permissions.count() == before
+    assert own.group.permissions.count() == before
 
 
 def test_roles_are_shown_by_their_names(client: Client) -> None:
     client.force_login(make_user("administrator"))
-    page = client.get(reverse("admin:auth_group_changelist")).content.decode()
+    page = client.get(reverse("admin:staff_role_changelist")).content.decode()
     assert "Marketing approver" in page
     assert Group.objects.count() == 11
 
@@ -184,7 +184,7 @@ def test_ones_own_password_changes_at_the_usual_place(client: Client) -> None:
     assert client.get(reverse("admin:password_change")).status_code == 200
 
 
-@pytest.mark.parametrize("name", [USERS, "admin:staff_team_changelist", "admin:auth_group_changelist"])
+@pytest.mark.parametrize("name", [USERS, "admin:staff_team_changelist", "admin:staff_role_changelist"])
 def test_the_lists_ask_the_same_number_of_questions_for_more_people(
     client: Client, name: str, django_assert_max_num_queries: Any
 ) -> None:

@@ -1,5 +1,5 @@
 """The admin pages of messaging."""
 
-from notifyhub.messaging.admin import templates
+from notifyhub.messaging.admin import ledger, templates
 
-__all__ = ["templates"]
+__all__ = ["ledger", "templates"]

@@ -10,3 +10,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
     label = "campaigns"
     verbose_name = _("Campaigns")
+
+    def ready(self) -> None:
+        from campaigns import cards, roads, roles
+
+        roles.register()
+        roads.register()
+        cards.register()

@@ -19,7 +19,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Fetch what the list shows: owner, template, and the runs with their dispatches."""
         from campaigns.models.run import Run
 
-        runs = Run.objects.select_related("dispatch").order_by("-number")
+        runs = Run.objects.select_related("dispatch", "launched_by").order_by("-number")
         return self.select_related("owner", "owner_team", "template").prefetch_related(
             models.Prefetch("runs", queryset=runs)
         )

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, Run
+from campaigns.models import Run
 from campaigns.services.launching import CONFIRM_ABOVE
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import Dispatch
@@ -138,13 +138,3 @@ def note_minute() -> int:
             """
         )
         return cursor.rowcount
-
-
-def run_of(campaign: Campaign) -> Run | None:
-    """Return the newest run of a campaign with its dispatch, or None."""
-    return (
-        Run.objects.filter(campaign=campaign)
-        .select_related("campaign", "dispatch", "launched_by")
-        .order_by("-number")
-        .first()
-    )

@@ -9,7 +9,7 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     label = "campaigns"
-    verbose_name = _("Campaigns")
+    verbose_name = _("Marketing")
 
     def ready(self) -> None:
         from campaigns import cards, roads, roles

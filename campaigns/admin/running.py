@@ -60,6 +60,7 @@ class RunningPage(CampaignPage):
             ),
             "certificate": certificate,
             "reasons": reasons,
+            "not_sent": progress.skipped + progress.failed + progress.unknown,
             "most": max((line.count for line in reasons), default=0),
             "channels": channels_of(run),
             "took": took(run),

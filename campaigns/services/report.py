@@ -98,23 +98,38 @@ def reasons_of(by_reason: dict[str, int]) -> list[Line]:
 
 
 def channels_of(run: Run) -> list[dict[str, Any]]:
-    """Return counts by channel, from the batches: a few hundred rows however many people there are."""
+    """Return counts by channel, from the batches: a few hundred rows however many people there are.
+
+    Who was left out by a gate has no channel, so they count nowhere here.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT channel, sum(CASE WHEN ids IS NULL THEN hi - lo + 1 ELSE 0 END),
-                   sum(sent), sum(failed), sum(unknown), sum(skipped)
-            FROM messaging_batch WHERE dispatch_id = %s GROUP BY channel ORDER BY 2 DESC
+            SELECT channel,
+                   coalesce(sum(hi - lo + 1) FILTER (WHERE ids IS NULL), 0) - sum(skipped) AS due,
+                   sum(sent), sum(delivered), sum(failed), sum(unknown), sum(expired) + sum(cancelled)
+            FROM messaging_batch WHERE dispatch_id = %s GROUP BY channel ORDER BY due DESC
             """,
             [run.dispatch_id],
         )
         rows = cursor.fetchall()
     labels = dict(Channel.choices)
-    names = ("planned", "sent", "failed", "unknown", "skipped")
-    return [
-        {"label": labels.get(channel, channel), **{n: int(v) for n, v in zip(names, counts, strict=True)}}
-        for channel, *counts in rows
-    ]
+    found = []
+    for channel, *sums in rows:
+        due, sent, delivered, failed, unknown, dropped = (int(value) for value in sums)
+        if due:
+            found.append(
+                {
+                    "label": labels.get(channel, channel),
+                    "due": due,
+                    "sent": sent,
+                    "delivered": delivered,
+                    "failed": failed,
+                    "unknown": unknown,
+                    "left": due - sent - failed - unknown - dropped,
+                }
+            )
+    return found
 
 
 def minutes_of(run: Run, *, last: int = 60) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class CampaignAdmin(ModelAdmin):
         return Campaign.objects.with_last_run()
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        # The page's rows are described together: one query for the names of lists, not one a row.
+        # The page's rows are described together: one query for the names of segments, not one a row.
         changes = super().get_changelist_instance(request)
         words = describe_audiences(list(changes.result_list))
         for campaign in changes.result_list:
@@ -109,7 +109,7 @@ class CampaignAdmin(ModelAdmin):
         return when(campaign.updated_at)
 
     def get_urls(self) -> list[Any]:
-        from campaigns.admin import running, tabs, verbs
+        from campaigns.admin import previews, running, tabs, verbs
 
         def page(route: str, view: Any, name: str) -> Any:
             wrapped = self.admin_site.admin_view(view.as_view(model_admin=self))
@@ -120,6 +120,8 @@ class CampaignAdmin(ModelAdmin):
             page("<int:pk>/audience/", tabs.AudiencePage, "audience"),
             page("<int:pk>/audience/count/", tabs.AudienceCount, "audience_count"),
             page("<int:pk>/content/", tabs.ContentPage, "content"),
+            page("<int:pk>/preview/", previews.PreviewPage, "preview"),
+            page("<int:pk>/preview/mail/", previews.MailPage, "mail"),
             page("<int:pk>/schedule/", tabs.SchedulePage, "schedule"),
             page("<int:pk>/details/", tabs.DetailsPage, "details"),
             page("<int:pk>/preflight/", verbs.PreflightPage, "preflight"),

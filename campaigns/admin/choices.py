@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Count, Prefetch
+from django.db.models import Prefetch
 
 from notifyhub.customers.models import Segment
 from notifyhub.customers.models.consent import Channel, MessageClass
@@ -59,15 +59,11 @@ def audience_choices(form: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             for value, label, count in [*offered, *extra]
         ]
 
-    lists = (
-        Segment.objects.filter(kind=Segment.Kind.STATIC, archived_at=None)
-        .annotate(size=Count("members"))
-        .values_list("pk", "name", "size")[:OFFERED]
-    )
+    saved = Segment.objects.filter(archived_at=None).values_list("pk", "name", "count")[:OFFERED]
     return {
         "city": rows("city", [(name, name, count) for name, count in offered_cities()]),
         "tag": rows("tag", [(name, name, count) for name, count in offered_tags()]),
-        "segment": rows("segment", list(lists)),
+        "segment": rows("segment", list(saved)),
     }
 
 

@@ -42,7 +42,7 @@ class Campaign(models.Model):
         ALL = "all", _("All customers")
         CITY = "city", _("Cities")
         TAG = "tag", _("Tags")
-        SEGMENT = "segment", _("Static lists")
+        SEGMENT = "segment", _("Segments")
 
     class Schedule(models.TextChoices):
         NOW = "now", _("At once")

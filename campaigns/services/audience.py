@@ -54,19 +54,17 @@ def build_rule(*, kind: str, values: Sequence[Any] = ()) -> dict[str, Any]:
             {
                 Kind.CITY: _("Choose at least one city."),
                 Kind.TAG: _("Choose at least one tag."),
-                Kind.SEGMENT: _("Choose at least one list."),
+                Kind.SEGMENT: _("Choose at least one segment."),
             }[Kind(kind)],
             field="values",
         )
     if kind == Kind.SEGMENT:
         ids = [int(value) for value in values if str(value).isdecimal()]
         known = set(
-            Segment.objects.filter(pk__in=ids, kind=Segment.Kind.STATIC, archived_at=None).values_list(
-                "pk", flat=True
-            )
+            Segment.objects.filter(pk__in=ids, archived_at=None).values_list("pk", flat=True)
         )
         if len(ids) != len(values) or set(ids) - known:
-            raise Refused(_("One of these lists is no longer there. Choose again."), field="values")
+            raise Refused(_("One of these segments is no longer there. Choose again."), field="values")
         return {"field": "segment", "operator": "in", "value": sorted(known)}
     texts = [str(value).strip() for value in values]
     if any(not text or len(text) > 60 or "\x00" in text for text in texts):
@@ -76,12 +74,12 @@ def build_rule(*, kind: str, values: Sequence[Any] = ()) -> dict[str, Any]:
 
 
 def values_of(campaign: Campaign) -> list[Any]:
-    """Return what was chosen: city names, tags or list ids."""
+    """Return what was chosen: city names, tags or segment ids."""
     return list(campaign.audience.get("value") or [])
 
 
 def describe_audiences(campaigns: Sequence[Campaign]) -> dict[int, str]:
-    """Return each campaign's audience in plain words; one query at most, for the names of lists."""
+    """Return each campaign's audience in plain words; one query at most, for the names of segments."""
     ids = {pk for campaign in campaigns if campaign.audience_kind == Kind.SEGMENT for pk in values_of(campaign)}
     names = dict(Segment.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
     return {campaign.pk: _words(campaign, names) for campaign in campaigns}
@@ -101,7 +99,7 @@ def _words(campaign: Campaign, names: dict[int, str]) -> str:
     if campaign.audience_kind == Kind.TAG:
         return _("Customers tagged %s") % _any_of(values)
     if campaign.audience_kind == Kind.SEGMENT:
-        return _("Customers on the list %s") % _any_of([names.get(pk, _("(removed)")) for pk in values])
+        return _("Customers in the segment %s") % _any_of([names.get(pk, _("(removed)")) for pk in values])
     return _("Nobody chosen yet")
 
 

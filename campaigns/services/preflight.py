@@ -89,7 +89,7 @@ def _audience_problems(campaign: Campaign) -> list[Problem]:
         Problem(
             tab="audience",
             title=_("No audience"),
-            remedy=_("Choose everyone, or cities, tags or a list."),
+            remedy=_("Choose everyone, or cities, tags or segments."),
         )
     ]
 
@@ -198,7 +198,7 @@ def preflight(campaign: Campaign) -> Preflight:
             Problem(
                 tab="audience",
                 title=_("Nobody matches the audience"),
-                remedy=_("Choose more cities, tags or lists."),
+                remedy=_("Choose more cities, tags or segments."),
             )
         )
     elif not numbers.sendable:

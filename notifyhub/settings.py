@@ -320,7 +320,7 @@ UNFOLD = {
     "GLOBAL_CALLBACK": "notifyhub.console.branding.page_context",
     "ENVIRONMENT": "notifyhub.console.branding.environment",
     "DASHBOARD_CALLBACK": "notifyhub.console.branding.dashboard",
-    "STYLES": ["notifyhub.console.branding.stylesheet"],
+    "STYLES": ["notifyhub.console.branding.stylesheet", "campaigns.cards.stylesheet"],
     "SCRIPTS": ["notifyhub.console.branding.script"],
     "SITE_FAVICONS": [
         {

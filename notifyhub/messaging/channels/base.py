@@ -104,3 +104,7 @@ class Backend:
 
 
 LEASE_LOST = Result(kind="transient", code="lease", detail="The lease ran out before the hand-over.")
+<<<<<<< HEAD
+=======
+
+>>>>>>> reminders

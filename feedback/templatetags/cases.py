@@ -1,6 +1,6 @@
 """How the facts of a case look: state, severity, clock, message state."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from feedback.models import Case, CaseState, Interaction, Metric, SlaClock
-from notifyhub.core.templatetags.nh import chip, duration, icon
+from notifyhub.core.templatetags.nh import chip, day, duration, icon
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.models import Delivery
 
 register = template.Library()
 
@@ -113,8 +115,6 @@ def message_state(line: Interaction) -> SafeString:
     if not line.state:
         return SafeString("")
     symbol, tone = SENDING[Interaction.Sending(line.state)]
-    from notifyhub.messaging.models import Delivery
-
     reasons = dict(Delivery.Reason.choices)
     reason = f" · {reasons.get(line.state_reason, line.state_reason)}" if line.state_reason else ""
     moment = f" {timezone.localtime(line.state_at):%H:%M}" if line.state_at and line.state != "queued" else ""
@@ -133,3 +133,24 @@ def initial(name: Any) -> str:
     """Return the first letter of a name, for the round sign beside it."""
     text = str(name or "").strip()
     return text[:1].upper() or "?"
+
+
+@register.filter
+def day_name(value: date) -> str:
+    """Return a day as a divider of the thread: Today, 20 Nov."""
+    days = (timezone.localdate() - value).days
+    word = {0: _("Today"), 1: _("Yesterday")}.get(days, "")
+    return f"{word} {day(value)}".strip()
+
+
+@register.simple_tag
+def ledger_state(line: Any) -> SafeString:
+    """Return the state's chip of one message in the ledger."""
+    tones = {0: "grey", 10: "orange", 20: "blue", 30: "red", 40: "green", 50: "red"}
+    return chip(line.state_label, tones.get(int(line.state), "grey"))
+
+
+@register.filter
+def channel_name(value: str) -> Any:
+    """Return the channel in the viewer's words."""
+    return Channel(value).label if value in Channel.values else value

@@ -17,7 +17,7 @@
     else form().querySelector("[data-phone]").focus();
   }
   document.addEventListener("click", function (event) {
-    const link = event.target.closest("[data-log-call]");
+    const link = event.target.closest("a[href*=\"/feedback/case/add/\"]");
     if (!link || !dialog || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     open(link.search || "");

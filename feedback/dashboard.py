@@ -70,8 +70,12 @@ def queue_card(request: Any) -> str:
     now = timezone.now()
     rows = Case.objects.visible_to(request.user)
     mine = list(rows.in_view("mine", user=request.user, now=now).in_queue_order().for_queue()[:QUEUE_ROWS])
-    free = [] if mine else list(
-        rows.in_view("unassigned", user=request.user, now=now).in_queue_order().for_queue()[:QUEUE_ROWS]
+    free = (
+        []
+        if mine
+        else list(
+            rows.in_view("unassigned", user=request.user, now=now).in_queue_order().for_queue()[:QUEUE_ROWS]
+        )
     )
     return render_to_string("feedback/cards/queue.html", {"cases": mine or free, "mine": bool(mine)}, request)
 
@@ -81,8 +85,10 @@ def volume_card(request: Any) -> str:
     since = _day_start(timezone.now(), back=VOLUME_DAYS - 1)
     rows = Case.objects.visible_to(request.user).filter(created_at__gte=since)
     # A case sits on a leaf or on its branch; both count for the branch.
-    found = rows.order_by().values_list("category_id").annotate(
-        n=Count("pk"), done=Count("pk", filter=Q(state__in=("resolved", "closed")))
+    found = (
+        rows.order_by()
+        .values_list("category_id")
+        .annotate(n=Count("pk"), done=Count("pk", filter=Q(state__in=("resolved", "closed"))))
     )
     tree = {category.pk: category for category in Category.objects.all()}
     totals: dict[int, list[int]] = {pk: [0, 0] for pk, node in tree.items() if node.level == 1}
@@ -105,7 +111,12 @@ def volume_card(request: Any) -> str:
         ],
         "x_label": _("cases"),
     }
-    context = {"spec": spec, "name": "feedback-volume", "any": bool(shown), "height": 40 + 30 * max(len(shown), 4)}
+    context = {
+        "spec": spec,
+        "name": "feedback-volume",
+        "any": bool(shown),
+        "height": 40 + 30 * max(len(shown), 4),
+    }
     return render_to_string("feedback/cards/chart.html", context, request)
 
 
@@ -120,7 +131,10 @@ def hours_card(request: Any) -> str:
         .annotate(hour=ExtractHour("created_at"))
         .order_by()
         .values_list("hour")
-        .annotate(today=Count("pk", filter=Q(created_at__gte=today)), before=Count("pk", filter=Q(created_at__lt=today)))
+        .annotate(
+            today=Count("pk", filter=Q(created_at__gte=today)),
+            before=Count("pk", filter=Q(created_at__lt=today)),
+        )
     )
     found = {hour: (n, before) for hour, n, before in rows}
     spec = {
@@ -128,7 +142,11 @@ def hours_card(request: Any) -> str:
         "title": _("Cases by hour"),
         "labels": [f"{hour:02d}" for hour in range(24)],
         "datasets": [
-            {"label": _("Today"), "data": [found.get(hour, (0, 0))[0] for hour in range(24)], "tone": "violet"},
+            {
+                "label": _("Today"),
+                "data": [found.get(hour, (0, 0))[0] for hour in range(24)],
+                "tone": "violet",
+            },
             {
                 "label": _("Mean of the last 7 days"),
                 "data": [round(found.get(hour, (0, 0))[1] / VOLUME_DAYS, 1) for hour in range(24)],

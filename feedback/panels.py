@@ -20,7 +20,9 @@ TONES = {CaseState.NEW: "violet", CaseState.OPEN: "blue", CaseState.RESOLVED: "g
 def cases_panel(request: Any, customer: Any) -> str:
     """Return the card with the customer's last cases; three queries."""
     rows = Case.objects.visible_to(request.user).filter(customer=customer)
-    cases = list(rows.select_related("category", "owner").defer("contact_phone").order_by("-created_at")[: ROWS + 1])
+    cases = list(
+        rows.select_related("category", "owner").defer("contact_phone").order_by("-created_at")[: ROWS + 1]
+    )
     context = {"cases": cases[:ROWS], "more": len(cases) > ROWS, "customer": customer}
     return render_to_string("feedback/customer_panel.html", context, request)
 

@@ -35,17 +35,21 @@ def register() -> None:
     _cards()
     registry.chrome.register("feedback", quick_log)
     registry.customer_panels.register(
-        "feedback", Panel(title=_("Cases"), render=panels.cases_panel, permission=VIEW, column="right"), order=20
+        "feedback",
+        Panel(title=_("Cases"), render=panels.cases_panel, permission=VIEW, column="right"),
+        order=20,
     )
     registry.customer_actions.register("feedback", panels.log_action, order=10)
     registry.customer_timeline.register("feedback", panels.case_entries)
     registry.search.register("cases", panels.find_cases, order=20)
     registry.origins.register("case", Origin(label=_("Case"), resolve=panels.resolve_origins))
     registry.ticks.register(
-        "cases", Tick(run=sweeps.run_case_sweep, every_seconds=15, label=_("Clocks, waits and replies of cases"))
+        "cases",
+        Tick(run=sweeps.run_case_sweep, every_seconds=15, label=_("Clocks, waits and replies of cases")),
     )
     registry.ticks.register(
-        "cases_closing", Tick(run=sweeps.close_resolved, every_seconds=300, label=_("Closing of resolved cases"))
+        "cases_closing",
+        Tick(run=sweeps.close_resolved, every_seconds=300, label=_("Closing of resolved cases")),
     )
 
 
@@ -59,7 +63,12 @@ def _navigation() -> None:
         registry.navigation.register(
             name,
             NavItem(
-                section="service", title=title, icon=icon, url_name=url_name, permission=permission, badge=badge
+                section="service",
+                title=title,
+                icon=icon,
+                url_name=url_name,
+                permission=permission,
+                badge=badge,
             ),
             order=order,
         )

@@ -70,7 +70,9 @@ def audience_choices(form: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def template_choices(*, chosen: int | None) -> list[dict[str, Any]]:
     """Return the templates a campaign may use, with their published version and the channels it has text for."""
     contents = Prefetch("contents", queryset=Content.objects.only("template_version", "channel", "language"))
-    published = TemplateVersion.objects.filter(state=TemplateVersion.State.PUBLISHED).prefetch_related(contents)
+    published = TemplateVersion.objects.filter(state=TemplateVersion.State.PUBLISHED).prefetch_related(
+        contents
+    )
     templates = (
         Template.objects.filter(archived_at=None)
         .exclude(message_class=MessageClass.TRANSACTIONAL)

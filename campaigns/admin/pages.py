@@ -110,9 +110,7 @@ class CampaignPage(PageMixin):
 
     def show(self, *, status: int = 200, **context: Any) -> HttpResponse:
         """Answer with the page."""
-        return render(
-            self.request, self.template_name, self.get_context_data(**context), status=status
-        )
+        return render(self.request, self.template_name, self.get_context_data(**context), status=status)
 
     def go(self, name: str, sentence: str = "") -> HttpResponse:
         """Redirect to another page of the campaign, with a toast if there is a sentence."""

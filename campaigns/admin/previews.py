@@ -25,9 +25,7 @@ class PreviewPage(CampaignPage):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         content = content_of(self.campaign)
         customer = self.customer()
-        frames = [
-            self._frame(channel, customer) for channel in content.chain if channel in content.written
-        ]
+        frames = [self._frame(channel, customer) for channel in content.chain if channel in content.written]
         context = {"campaign": self.campaign, "content": content, "customer": customer, "frames": frames}
         return render(request, "campaigns/parts/preview_frames.html", context)
 

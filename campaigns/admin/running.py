@@ -76,7 +76,9 @@ class RunPage(RunningPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.show(
-            **self.numbers(), words=describe_audience(self.campaign), minutes=minutes_of(self.run)  # type: ignore[arg-type]
+            **self.numbers(),
+            words=describe_audience(self.campaign),
+            minutes=minutes_of(self.run),  # type: ignore[arg-type]
         )
 
 

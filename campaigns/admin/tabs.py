@@ -148,9 +148,7 @@ class AudienceCount(CampaignPage):
                 ],
                 "sample": sample_audience(rule),
                 "may_open": request.user.has_perm("customers.view_customer"),  # type: ignore[union-attr]
-                "words": describe_audience(
-                    Campaign(pk=0, audience_kind=typed["kind"], audience=rule)
-                ),
+                "words": describe_audience(Campaign(pk=0, audience_kind=typed["kind"], audience=rule)),
             }
         except Refused as refusal:
             context["refusal"] = str(refusal)

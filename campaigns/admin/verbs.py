@@ -102,7 +102,9 @@ class Launch(PreflightNumbers):
         typed = request.POST.get("confirmed", "")
         try:
             launch_campaign(
-                campaign_id=self.campaign.pk, user=request.user, confirmed=_confirmed(typed)  # type: ignore[arg-type]
+                campaign_id=self.campaign.pk,
+                user=request.user,
+                confirmed=_confirmed(typed),  # type: ignore[arg-type]
             )
         except Refused as refusal:
             return self.numbers(status=status_of(refusal), launch_error=str(refusal), typed=typed)

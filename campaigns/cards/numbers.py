@@ -191,5 +191,10 @@ def render_funnel(request: HttpRequest) -> str:
         share = count / before if before else None
         rows.append({"label": label, "count": count, "tone": tone, "share": share})
         before = count
-    context = {"rows": rows, "most": today.planned, "not_sent": sum(count for _label, count in reasons), "reasons": reasons[:4]}
+    context = {
+        "rows": rows,
+        "most": today.planned,
+        "not_sent": sum(count for _label, count in reasons),
+        "reasons": reasons[:4],
+    }
     return render_to_string("campaigns/cards/funnel.html", context, request)

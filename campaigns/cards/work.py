@@ -24,9 +24,7 @@ FAILED_SHARE = 0.02
 def render_running(request: HttpRequest) -> str:
     """Return the running campaigns with progress, rate and end; below, what ended today."""
     runs = list(
-        Run.objects.open()
-        .select_related("campaign", "dispatch")
-        .order_by("dispatch__send_at")[: SHOWN + 1]
+        Run.objects.open().select_related("campaign", "dispatch").order_by("dispatch__send_at")[: SHOWN + 1]
     )
     start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     ended = Run.objects.filter(finished_at__gte=start).aggregate(n=Count("pk"), sent=Sum("dispatch__sent"))

@@ -41,13 +41,9 @@ class Run(models.Model):
         }
     )
 
-    campaign = models.ForeignKey(
-        Campaign, models.PROTECT, related_name="runs", verbose_name=_("campaign")
-    )
+    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="runs", verbose_name=_("campaign"))
     number = models.PositiveIntegerField(_("number"))
-    dispatch = models.OneToOneField(
-        Dispatch, models.PROTECT, related_name="+", verbose_name=_("dispatch")
-    )
+    dispatch = models.OneToOneField(Dispatch, models.PROTECT, related_name="+", verbose_name=_("dispatch"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.SCHEDULED)
     expected = models.BigIntegerField(
         _("expected"), help_text=_("How many the pre-flight said would be sent, at the launch.")

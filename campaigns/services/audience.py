@@ -60,9 +60,7 @@ def build_rule(*, kind: str, values: Sequence[Any] = ()) -> dict[str, Any]:
         )
     if kind == Kind.SEGMENT:
         ids = [int(value) for value in values if str(value).isdecimal()]
-        known = set(
-            Segment.objects.filter(pk__in=ids, archived_at=None).values_list("pk", flat=True)
-        )
+        known = set(Segment.objects.filter(pk__in=ids, archived_at=None).values_list("pk", flat=True))
         if len(ids) != len(values) or set(ids) - known:
             raise Refused(_("One of these segments is no longer there. Choose again."), field="values")
         return {"field": "segment", "operator": "in", "value": sorted(known)}
@@ -80,7 +78,9 @@ def values_of(campaign: Campaign) -> list[Any]:
 
 def describe_audiences(campaigns: Sequence[Campaign]) -> dict[int, str]:
     """Return each campaign's audience in plain words; one query at most, for the names of segments."""
-    ids = {pk for campaign in campaigns if campaign.audience_kind == Kind.SEGMENT for pk in values_of(campaign)}
+    ids = {
+        pk for campaign in campaigns if campaign.audience_kind == Kind.SEGMENT for pk in values_of(campaign)
+    }
     names = dict(Segment.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
     return {campaign.pk: _words(campaign, names) for campaign in campaigns}
 

@@ -162,9 +162,7 @@ def _schedule_problems(campaign: Campaign) -> list[Problem]:
     if campaign.schedule == Campaign.Schedule.NOW:
         return []
     if campaign.send_at is None:
-        return [
-            Problem(tab="schedule", title=_("No start time"), remedy=_("Choose the day and the time."))
-        ]
+        return [Problem(tab="schedule", title=_("No start time"), remedy=_("Choose the day and the time."))]
     if campaign.send_at <= timezone.now():
         return [Problem(tab="schedule", title=_("The start time has passed"), remedy=past_time())]
     return []

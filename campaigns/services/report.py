@@ -187,7 +187,9 @@ def list_recipients(
 
 
 def _dress(page: Sequence[Delivery]) -> list[Recipient]:
-    customers = Customer.objects.only("name", "city", "external_id").in_bulk([row.customer_id for row in page])
+    customers = Customer.objects.only("name", "city", "external_id").in_bulk(
+        [row.customer_id for row in page]
+    )
     masked = dict(
         ContactPoint.objects.filter(pk__in=[row.contact_id for row in page if row.contact_id]).values_list(
             "pk", "masked"

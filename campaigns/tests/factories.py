@@ -29,7 +29,9 @@ def make_campaign(
     return update_campaign(campaign_id=campaign.pk, version=campaign.version, changes=changes)
 
 
-def make_audience(version: TemplateVersion, *, willing: int = 3, unwilling: int = 1, **fields: Any) -> list[Customer]:
+def make_audience(
+    version: TemplateVersion, *, willing: int = 3, unwilling: int = 1, **fields: Any
+) -> list[Customer]:
     """Return customers of whom the first `willing` opted in to the version's topic by email."""
     topic = version.template.topic
     assert topic is not None

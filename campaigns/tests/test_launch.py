@@ -92,9 +92,7 @@ def test_a_change_while_it_was_counted_stops_the_launch() -> None:
     stale = Campaign.objects.select_related("template__topic", "owner", "owner_team").get(pk=campaign.pk)
     update_campaign(campaign_id=campaign.pk, version=None, changes={"note": "meanwhile"})
     with pytest.raises(Refused, match="changed this campaign while it was being counted"):
-        launching._launch(
-            stale, launching.content_of(stale), expected=3, user=None, trigger=""
-        )
+        launching._launch(stale, launching.content_of(stale), expected=3, user=None, trigger="")
     assert not Dispatch.objects.exists()
 
 

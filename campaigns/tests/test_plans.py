@@ -138,9 +138,7 @@ def test_odd_input_is_refused_in_words(editor: Client, tab: str, data: dict[str,
 def test_a_transactional_template_is_refused(editor: Client) -> None:
     campaign = make_campaign()
     login_code = make_template(("sms", "en"), message_class="transactional")
-    answer = editor.post(
-        url("content", campaign), {"template": login_code.pk, "version": campaign.version}
-    )
+    answer = editor.post(url("content", campaign), {"template": login_code.pk, "version": campaign.version})
     assert answer.status_code == 422
     assert "cannot use a transactional template" in answer.content.decode()
 
@@ -169,7 +167,9 @@ def test_the_count_shows_how_many_and_only_masked_contacts(editor: Client) -> No
     campaign = make_campaign()
     make_customer(city="Nanjing", phone="13912345678", email="liuwanqing@mail.example", tags=["student"])
     make_customer(city="Suzhou")
-    segment = Segment.objects.create(name="Students", rule={"field": "tag", "operator": "has_any", "value": ["student"]})
+    segment = Segment.objects.create(
+        name="Students", rule={"field": "tag", "operator": "has_any", "value": ["student"]}
+    )
     for data in (
         {"kind": "city", "city_values": ["Nanjing"]},
         {"kind": "tag", "tag_values": ["student"]},
@@ -180,4 +180,7 @@ def test_the_count_shows_how_many_and_only_masked_contacts(editor: Client) -> No
         assert "139****5678" in page
         assert "13912345678" not in page
         assert "liuwanqing" not in page
-    assert "Choose at least one city" in editor.post(url("audience_count", campaign), {"kind": "city"}).content.decode()
+    assert (
+        "Choose at least one city"
+        in editor.post(url("audience_count", campaign), {"kind": "city"}).content.decode()
+    )

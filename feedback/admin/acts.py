@@ -43,7 +43,9 @@ class PostView(CaseView):
 
     def run(self, case: Case, act: str, work: Callable[[dict[str, str], User], Any]) -> HttpResponse:
         """Do `work` and answer."""
-        typed = {name: str(value) for name, value in self.request.POST.items() if name != "csrfmiddlewaretoken"}
+        typed = {
+            name: str(value) for name, value in self.request.POST.items() if name != "csrfmiddlewaretoken"
+        }
         user: Any = self.request.user
         try:
             work(typed, user)
@@ -101,7 +103,12 @@ class CaseAct(PostView):
         """Let the answered case wait for the customer two days, where the table allows it."""
         until = timezone.now() + timedelta(days=2)
         handling.wait_case(
-            case_id=pk, actor=user, party="customer", reason=_("Waiting for an answer"), until=until, version=None
+            case_id=pk,
+            actor=user,
+            party="customer",
+            reason=_("Waiting for an answer"),
+            until=until,
+            version=None,
         )
 
     def wait(self, pk: int, typed: dict[str, str], user: User) -> None:
@@ -140,11 +147,15 @@ class CaseAct(PostView):
 
     def reopen(self, pk: int, typed: dict[str, str], user: User) -> None:
         """Open a resolved case again."""
-        handling.reopen_case(case_id=pk, actor=user, reason=typed.get("reason", ""), version=self.version(typed))
+        handling.reopen_case(
+            case_id=pk, actor=user, reason=typed.get("reason", ""), version=self.version(typed)
+        )
 
     def void(self, pk: int, typed: dict[str, str], user: User) -> None:
         """Set aside what is no case."""
-        handling.void_case(case_id=pk, actor=user, reason=typed.get("reason", ""), version=self.version(typed))
+        handling.void_case(
+            case_id=pk, actor=user, reason=typed.get("reason", ""), version=self.version(typed)
+        )
 
     def assign(self, pk: int, typed: dict[str, str], user: User) -> None:
         """Give the case to a colleague, or back to the queue."""

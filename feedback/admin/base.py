@@ -22,7 +22,9 @@ class ServicePage(PageMixin):
     def get_case(self, pk: int) -> Case:
         """Return the case through what the viewer may see; 404 for all others."""
         rows = Case.objects.visible_to(self.request.user)
-        case = rows.select_related("category__parent__parent", "customer", "owner", "team").filter(pk=pk).first()
+        case = (
+            rows.select_related("category__parent__parent", "customer", "owner", "team").filter(pk=pk).first()
+        )
         if case is None:
             raise Http404
         return case

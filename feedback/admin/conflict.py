@@ -64,7 +64,14 @@ def show_conflict(
             value, words = _now(case, name)
             if value != typed[name]:
                 facts.append(
-                    {"name": name, "label": label, "now_value": value, "now": words, "yours_value": typed[name], "yours": _yours(name, typed[name])}
+                    {
+                        "name": name,
+                        "label": label,
+                        "now_value": value,
+                        "now": words,
+                        "yours_value": typed[name],
+                        "yours": _yours(name, typed[name]),
+                    }
                 )
     shown = {"version", *[fact["name"] for fact in facts], *[name for name in TEXTS if typed.get(name)]}
     events = CaseEvent.objects.filter(case=case).order_by("-id")[:CONFLICT_EVENTS]
@@ -74,7 +81,11 @@ def show_conflict(
     context = {
         "case": case,
         "title": _("The case has changed"),
-        "crumbs": [*page.base_crumbs(), (case.number, reverse("admin:feedback_case_change", args=[case.pk])), (_("The case has changed"), "")],
+        "crumbs": [
+            *page.base_crumbs(),
+            (case.number, reverse("admin:feedback_case_change", args=[case.pk])),
+            (_("The case has changed"), ""),
+        ],
         "sentence": sentence,
         "events": [{"at": event.at, "text": event_text(event)} for event in events],
         "facts": facts,

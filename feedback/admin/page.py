@@ -100,8 +100,10 @@ class CaseView(ServicePage):
         user: Any = self.request.user
         legal = legal_triggers(case, user)
         may_work = user.has_perm("feedback.change_case")
-        may_assign = may_work and case.state in OPEN_STATES and (
-            user.has_perm("feedback.assign_case") or case.owned_by(user)
+        may_assign = (
+            may_work
+            and case.state in OPEN_STATES
+            and (user.has_perm("feedback.assign_case") or case.owned_by(user))
         )
         now = timezone.localtime()
         return {
@@ -109,7 +111,8 @@ class CaseView(ServicePage):
             "may_claim": may_work and case.owner_id is None and case.state in OPEN_STATES,
             "may_assign": may_assign,
             "colleagues": self.colleagues(case) if may_assign else [],
-            "may_edit": may_work and (not case.owner_id or case.owned_by(user) or user.has_perm("feedback.assign_case")),
+            "may_edit": may_work
+            and (not case.owner_id or case.owned_by(user) or user.has_perm("feedback.assign_case")),
             "parties": [
                 (code, label, (now + wait).strftime("%Y-%m-%dT%H:%M"))
                 for code, (label, wait) in PARTIES.items()
@@ -124,9 +127,9 @@ class CaseView(ServicePage):
             "resolutions": Case.Resolution.choices,
             "causes": Case.RootCause.choices,
             "severities": Severity.choices,
-            "categories": Category.objects.filter(active=True).select_related("parent").order_by(
-                "parent__position", "level", "position"
-            ),
+            "categories": Category.objects.filter(active=True)
+            .select_related("parent")
+            .order_by("parent__position", "level", "position"),
         }
 
     def colleagues(self, case: Case) -> list[User]:
@@ -182,10 +185,14 @@ class CustomerColumn(ServicePage):
         if customer is not None:
             others = Case.objects.visible_to(request.user).filter(customer=customer).exclude(pk=case.pk)
             context |= {
-                "points": ContactPoint.objects.filter(customer=customer).defer("value").order_by("kind", "-primary"),
+                "points": ContactPoint.objects.filter(customer=customer)
+                .defer("value")
+                .order_by("kind", "-primary"),
                 "holds": Hold.objects.filter(customer=customer, released_at=None)[:5],
                 "orders": Order.objects.filter(customer=customer).order_by("-placed_at")[:5],
                 "lines": messages_of(customer.pk, MESSAGES),
-                "others": others.select_related("category").defer("contact_phone").order_by("-created_at")[:5],
+                "others": others.select_related("category")
+                .defer("contact_phone")
+                .order_by("-created_at")[:5],
             }
         return render(request, "feedback/customer_column.html", context)

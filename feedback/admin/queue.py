@@ -153,7 +153,9 @@ class QueueRows(QueueMixin):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         context = self.queue_context()
         language = getattr(request, "LANGUAGE_CODE", "")
-        seen = "|".join([context["view"], language, repr(context["counts"]), *(c.mark for c in context["cases"])])
+        seen = "|".join(
+            [context["view"], language, repr(context["counts"]), *(c.mark for c in context["cases"])]
+        )
         tag = f'"{hashlib.blake2s(seen.encode(), digest_size=12).hexdigest()}"'
         if request.headers.get("If-None-Match") == tag:
             answer: HttpResponse = HttpResponseNotModified()

@@ -34,16 +34,18 @@ def show_matches(customers: list[Customer]) -> list[dict[str, Any]]:
     """Return what a match shows: phone masked, open cases, last order; three queries for all."""
     ids = [customer.pk for customer in customers]
     phones = dict(
-        ContactPoint.objects.filter(customer_id__in=ids, kind=ContactPoint.Kind.PHONE, primary=True).values_list(
-            "customer_id", "masked"
-        )
+        ContactPoint.objects.filter(
+            customer_id__in=ids, kind=ContactPoint.Kind.PHONE, primary=True
+        ).values_list("customer_id", "masked")
     )
     open_cases = dict(
         Case.objects.open().filter(customer_id__in=ids).values_list("customer_id").annotate(n=Count("pk"))
     )
     orders: dict[int, Order] = {}
-    for order in Order.objects.filter(customer_id__in=ids).order_by("customer_id", "-placed_at").distinct(
-        "customer_id"
+    for order in (
+        Order.objects.filter(customer_id__in=ids)
+        .order_by("customer_id", "-placed_at")
+        .distinct("customer_id")
     ):
         orders[order.customer_id] = order
     return [
@@ -126,9 +128,13 @@ class LogPage(LogMixin):
         case = Case.objects.visible_to(self.request.user).filter(pk=pk).first()
         if case is None:
             raise Refused(_t("This case cannot be found any more. Log a new one."), field="phone")
-        said = "\n".join(part for part in (values.get("summary", ""), values.get("detail", "")) if part.strip())
+        said = "\n".join(
+            part for part in (values.get("summary", ""), values.get("detail", "")) if part.strip()
+        )
         if not said.strip():
-            raise Refused(_t("Write in one line what the caller says; it is added to that case."), field="summary")
+            raise Refused(
+                _t("Write in one line what the caller says; it is added to that case."), field="summary"
+            )
         log_call(case_id=case.pk, actor=self.request.user, body=said)  # type: ignore[arg-type]
         return case
 

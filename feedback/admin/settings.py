@@ -37,7 +37,13 @@ class CategoryAdmin(ServiceAdmin):
 class SlaPolicyAdmin(ServiceAdmin):
     """The time limits by severity; one row each, made with the house."""
 
-    list_display = ("severity", "ack_minutes", "first_reply_minutes", "resolve_minutes", "reopened_resolve_minutes")
+    list_display = (
+        "severity",
+        "ack_minutes",
+        "first_reply_minutes",
+        "resolve_minutes",
+        "reopened_resolve_minutes",
+    )
     fields = ("severity", "ack_minutes", "first_reply_minutes", "resolve_minutes", "reopened_resolve_minutes")
     readonly_fields = ("severity",)
 

@@ -125,4 +125,6 @@ def update_policy(*, policy_id: int, changes: dict[str, Any], version: int | Non
 def _finish(moved: int, verb: str, model: Any, pk: int, changes: dict[str, Any]) -> None:
     if not moved:
         raise Conflict(_("Somebody changed this meanwhile. Your entries are kept; compare and save again."))
-    audit.record(verb=verb, obj=model.objects.get(pk=pk), **{name: str(value) for name, value in changes.items()})
+    audit.record(
+        verb=verb, obj=model.objects.get(pk=pk), **{name: str(value) for name, value in changes.items()}
+    )

@@ -62,16 +62,18 @@ def read_caller(phone: str) -> Caller | None:
         raise Refused(_("Choose one of the customers found, or type the whole number."), field="phone")
     value = normalise(kind=PHONE, raw=text)
     # Landlines and numbers from abroad come in spellings we do not know: kept, marked, and found by four digits.
-    return Caller(text=value or text, value=value, masked=mask_phone(value) if value else f"****{digits[-4:]}")
+    return Caller(
+        text=value or text, value=value, masked=mask_phone(value) if value else f"****{digits[-4:]}"
+    )
 
 
 def customers_with_phone(value: str) -> list[Customer]:
     """Return the active customers whose phone this is."""
     points = ContactPoint.objects.filter(kind=PHONE, value_hash=value_hash(kind=PHONE, value=value))
     return list(
-        Customer.objects.filter(
-            pk__in=points.values("customer_id"), state=Customer.State.ACTIVE
-        ).order_by("provisional", "-id")[:5]
+        Customer.objects.filter(pk__in=points.values("customer_id"), state=Customer.State.ACTIVE).order_by(
+            "provisional", "-id"
+        )[:5]
     )
 
 
@@ -123,7 +125,9 @@ def log_case(
     if category is None:
         raise Refused(_("Choose a category: press 1 to 8."), field="category")
     if not SUMMARY[0] <= len(summary) <= SUMMARY[1]:
-        raise Refused(_("Write %(least)d to %(most)d characters.") % {"least": 5, "most": 120}, field="summary")
+        raise Refused(
+            _("Write %(least)d to %(most)d characters.") % {"least": 5, "most": 120}, field="summary"
+        )
     _refuse_choice(Case.Kind, kind, "kind")
     _refuse_choice(Case.Source, source, "source")
     _refuse_choice(Case.Caller, caller_relation, "caller_relation")
@@ -214,7 +218,11 @@ def _team_of(category: Category, actor: User | None) -> Team | None:
         branch = branch.parent
     if actor is None:
         return None
-    return Team.objects.filter(memberships__user=actor, department=Team.Department.SERVICE).order_by("pk").first()
+    return (
+        Team.objects.filter(memberships__user=actor, department=Team.Department.SERVICE)
+        .order_by("pk")
+        .first()
+    )
 
 
 def _create(

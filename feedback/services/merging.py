@@ -28,7 +28,9 @@ def follow_unmerge(*, kept_id: int, merged_id: int) -> int:
     """Give the cases that came by this merge back; return how many."""
     came = CaseEvent.objects.filter(kind=KIND, data={"from": merged_id, "to": kept_id})
     moved = 0
-    for pk in Case.objects.filter(customer_id=kept_id, pk__in=came.values("case_id")).values_list("pk", flat=True):
+    for pk in Case.objects.filter(customer_id=kept_id, pk__in=came.values("case_id")).values_list(
+        "pk", flat=True
+    ):
         with transaction.atomic():
             change_case(
                 case_id=pk,

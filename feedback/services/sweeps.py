@@ -36,7 +36,9 @@ def end_waits() -> int:
         except Refused:
             # Somebody was faster: the case waits no more.
             continue
-        news.tell_owner(case, f"{case.number}: {case.get_state_display()}", dedup=f"wait-over:{pk}:{case.version}")
+        news.tell_owner(
+            case, f"{case.number}: {case.get_state_display()}", dedup=f"wait-over:{pk}:{case.version}"
+        )
         did += 1
     return did
 

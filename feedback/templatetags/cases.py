@@ -45,7 +45,9 @@ def case_state(case: Case) -> SafeString:
 @register.simple_tag
 def severity(value: str) -> SafeString:
     """Return S1 filled red, S2 orange, the others grey."""
-    return format_html('<span class="nh-chip nh-chip--{}">{}</span>', SEVERITY_TONES.get(value, "grey"), value)
+    return format_html(
+        '<span class="nh-chip nh-chip--{}">{}</span>', SEVERITY_TONES.get(value, "grey"), value
+    )
 
 
 def clock_face(due: datetime, now: datetime) -> tuple[str, str, str]:

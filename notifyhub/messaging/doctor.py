@@ -28,25 +28,12 @@ _TODAY = "SELECT kind, count(*) FROM messaging_deliveryevent WHERE at >= %s GROU
 def check_queue() -> Finding:
     """Return the depth and age of what is due, by class."""
     now = timezone.now()
-<<<<<<< HEAD
     with connection.cursor() as cursor:
         cursor.execute(_QUEUE)
         rows = cursor.fetchall()
     empty: dict[str, float] = {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
     data = {priority.name.lower(): empty for priority in Priority}
     late = False
-=======
-    data: dict[str, dict[str, float]] = {
-        name.label.lower(): {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
-        for name in ()  # type: ignore[var-annotated]
-    }
-    late = []
-    with connection.cursor() as cursor:
-        cursor.execute(_QUEUE)
-        rows = cursor.fetchall()
-    for priority in Priority:
-        data[priority.name.lower()] = {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
->>>>>>> reminders
     for number, batches, messages, oldest in rows:
         priority = Priority(number)
         age = max(0.0, (now - oldest).total_seconds())
@@ -55,17 +42,10 @@ def check_queue() -> Finding:
             "messages": int(messages),
             "oldest_seconds": round(age, 1),
         }
-<<<<<<< HEAD
         late = late or age > LATE[priority].total_seconds()
     if late:
         message = _("Messages that are due are waiting for a worker.")
         return Finding(level="warning", message=message, data=data)
-=======
-        if age > LATE[priority].total_seconds():
-            late.append(priority)
-    if late:
-        return Finding(level="warning", message=_("Messages that are due are waiting for a worker."), data=data)
->>>>>>> reminders
     return Finding(level="ok", message=_("Nothing that is due waits."), data=data)
 
 
@@ -74,11 +54,7 @@ def check_today() -> Finding:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(_TODAY, [midnight])
-<<<<<<< HEAD
         data = dict(cursor.fetchall())
-=======
-        data = {kind: count for kind, count in cursor.fetchall()}
->>>>>>> reminders
     return Finding(level="ok", message=_("Message events today."), data=data)
 
 
@@ -103,18 +79,10 @@ def check_leases() -> Finding:
 def check_circuits() -> Finding:
     """Return the circuits that are not closed."""
     rows = AccountGate.objects.exclude(circuit=AccountGate.Circuit.CLOSED).filter(account__active=True)
-<<<<<<< HEAD
     shut = dict(rows.values_list("account__name", "circuit"))
     if shut:
         message = _("Provider accounts that do not answer: %s") % ", ".join(shut)
         return Finding(level="warning", message=message, data=shut)
-=======
-    shut = {name: circuit for name, circuit in rows.values_list("account__name", "circuit")}
-    if shut:
-        return Finding(
-            level="warning", message=_("Provider accounts that do not answer: %s") % ", ".join(shut), data=shut
-        )
->>>>>>> reminders
     return Finding(level="ok", message=_("All provider accounts answer."), data={})
 
 
@@ -122,14 +90,9 @@ def check_unknown() -> Finding:
     """Return how many messages of the last week are in doubt."""
     since = timezone.now() - timedelta(days=7)
     events = DeliveryEvent.objects.filter(kind=DeliveryEvent.Kind.UNKNOWN, at__gte=since)
-<<<<<<< HEAD
     recent = list(events.values_list("dispatch_id", flat=True).distinct()[:1000])
     in_doubt = Delivery.objects.filter(dispatch_id__in=recent, state=Delivery.State.UNKNOWN)
     unknown = in_doubt.count() if recent else 0
-=======
-    recent = set(events.values_list("dispatch_id", flat=True).distinct()[:1000])
-    unknown = Delivery.objects.filter(dispatch_id__in=recent, state=Delivery.State.UNKNOWN).count() if recent else 0
->>>>>>> reminders
     planning = Dispatch.objects.filter(
         state=Dispatch.State.PLANNING, created_at__lt=timezone.now() - timedelta(minutes=30)
     ).count()

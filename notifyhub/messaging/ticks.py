@@ -34,11 +34,7 @@ def ring_for_due_work() -> int:
     rang = 0
     for priority in Priority:
         if is_due(priority=priority):
-<<<<<<< HEAD
             bells.ring_for(priority, expires=max(30, 4 * settings.TICK_SECONDS))
-=======
-            bells.ring_for(priority)
->>>>>>> reminders
             rang += 1
     return rang
 

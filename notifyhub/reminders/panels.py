@@ -47,7 +47,12 @@ def planned(start: datetime, end: datetime) -> list[Any]:
         .order_by("first")
     )
     return [
-        (row["first"], row["rule__name"], row["n"], reverse("admin:reminders_reminderrule_change", args=[row["rule_id"]]))
+        (
+            row["first"],
+            row["rule__name"],
+            row["n"],
+            reverse("admin:reminders_reminderrule_change", args=[row["rule_id"]]),
+        )
         for row in rows
     ]
 
@@ -89,7 +94,12 @@ def register() -> None:
     )
     registry.customer_panels.register(
         "coming",
-        Panel(title=_("What is coming"), render=coming_panel, permission="reminders.view_reminder", column="side"),
+        Panel(
+            title=_("What is coming"),
+            render=coming_panel,
+            permission="reminders.view_reminder",
+            column="side",
+        ),
         order=40,
     )
     registry.origins.register(ORIGIN, Origin(label=_("Reminder rule"), resolve=resolve_rules))

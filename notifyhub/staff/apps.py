@@ -1,6 +1,6 @@
 """The staff app."""
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -26,8 +26,4 @@ class StaffConfig(AppConfig):
         # Permissions exist only after migrate, so groups cannot be made by a data migration; and the
         # bell's interval follows the settings of the day.
         post_migrate.connect(sync_roles_after_migrate)
-        # Permissions exist only after migrate, so groups cannot be made by a data migration; each app makes
-        # its own in turn, so roles wait for the last one. The bell follows the settings of the day.
-        last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
-        post_migrate.connect(sync_roles_after_migrate, sender=last)
         post_migrate.connect(schedule_after_migrate, sender=self)

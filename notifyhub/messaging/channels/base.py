@@ -104,7 +104,3 @@ class Backend:
 
 
 LEASE_LOST = Result(kind="transient", code="lease", detail="The lease ran out before the hand-over.")
-<<<<<<< HEAD
-=======
-
->>>>>>> reminders

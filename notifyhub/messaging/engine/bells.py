@@ -10,7 +10,6 @@ REALTIME = "messaging.drain_realtime"
 BULK = "messaging.drain_bulk"
 
 
-<<<<<<< HEAD
 def ring_for(priority: int, *, expires: int | None = None) -> None:
     """Wake a worker of that class after the commit under way.
 
@@ -19,14 +18,6 @@ def ring_for(priority: int, *, expires: int | None = None) -> None:
     name, queue = (REALTIME, "realtime") if priority == Priority.REALTIME else (BULK, "bulk")
     signature = current_app.signature(name)
     ring(signature.set(expires=expires) if expires else signature, queue=queue)
-=======
-def ring_for(priority: int) -> None:
-    """Wake a worker of that class after the commit under way."""
-    if priority == Priority.REALTIME:
-        ring(current_app.signature(REALTIME), queue="realtime")
-    else:
-        ring(current_app.signature(BULK), queue="bulk")
->>>>>>> reminders
 
 
 def ring_planner(dispatch_id: int) -> None:

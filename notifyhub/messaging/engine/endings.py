@@ -1,10 +1,7 @@
 """Bringing a batch to its end without sending: its dispatch was cancelled, or it expired."""
 
-<<<<<<< HEAD
 from typing import Any
 
-=======
->>>>>>> reminders
 from django.db import connection
 
 from notifyhub.messaging.engine.lease import LeasedBatch
@@ -40,11 +37,7 @@ def end_batch(batch: LeasedBatch, *, cancelled: bool, worker: str) -> int:
         if cancelled
         else (Delivery.State.EXPIRED, DeliveryEvent.Kind.EXPIRED, "expired")
     )
-<<<<<<< HEAD
     values: dict[str, Any] = {
-=======
-    values = {
->>>>>>> reminders
         "batch": batch.id,
         "epoch": batch.epoch,
         "state": state.value,

@@ -266,13 +266,7 @@ def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> di
         groups[draft.account.id].append(draft)
     results: dict[str, Result] = {}
     futures = {
-<<<<<<< HEAD
         number: transport.send(group[0].account, [draft.message for draft in group], may_send=lease.may_send)
-=======
-        number: transport.send(
-            group[0].account, [draft.message for draft in group], may_send=lease.may_send
-        )
->>>>>>> reminders
         for number, group in groups.items()
     }
     for number, future in futures.items():
@@ -294,10 +288,4 @@ def _tell(write: BatchWrite) -> None:
         if verdict.state != State.PLANNED:
             by_state[int(verdict.state)].append(verdict.row)
     for state, ids in by_state.items():
-<<<<<<< HEAD
         deliveries_settled.send_robust(sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state)
-=======
-        deliveries_settled.send_robust(
-            sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state
-        )
->>>>>>> reminders

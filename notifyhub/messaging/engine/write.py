@@ -152,11 +152,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
             }
         )
         rows += [(write.batch.id, verdict) for verdict in write.verdicts]
-<<<<<<< HEAD
     values: dict[str, Any] = {
-=======
-    values = {
->>>>>>> reminders
         "batches": json.dumps(batches),
         "worker": worker[:120],
         "seconds": seconds,

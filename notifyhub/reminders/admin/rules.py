@@ -133,7 +133,11 @@ class ReminderRuleAdmin(ServiceAdmin):
             )
         )
 
-    @display(description=_("State"), ordering="state", label={"draft": "info", "active": "success", "paused": "warning"})
+    @display(
+        description=_("State"),
+        ordering="state",
+        label={"draft": "info", "active": "success", "paused": "warning"},
+    )
     def show_state(self, rule: ReminderRule) -> Any:
         return rule.state, rule.get_state_display()
 

@@ -29,7 +29,9 @@ class Reminder(models.Model):
 
     rule = models.ForeignKey(ReminderRule, models.PROTECT, related_name="reminders", verbose_name=_("rule"))
     step = models.PositiveSmallIntegerField(_("step"))
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="reminders", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="reminders", verbose_name=_("customer")
+    )
     order = models.ForeignKey(
         Order, models.CASCADE, null=True, related_name="reminders", verbose_name=_("order")
     )

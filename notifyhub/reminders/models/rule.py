@@ -45,7 +45,10 @@ class ReminderRule(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
     anchor = models.CharField(_("counts from"), max_length=20, choices=Anchor)
     attribute = models.CharField(
-        _("profile field"), max_length=40, blank=True, help_text=_("For a customer date: birthday, membership_ends …")
+        _("profile field"),
+        max_length=40,
+        blank=True,
+        help_text=_("For a customer date: birthday, membership_ends …"),
     )
     lines = ArrayField(
         models.CharField(max_length=10, choices=Order.Line),
@@ -67,7 +70,9 @@ class ReminderRule(models.Model):
         _("grace, hours"), default=12, help_text=_("Later than this it is skipped and not sent.")
     )
     owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
-    owner_team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team"))
+    owner_team = models.ForeignKey(
+        Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     activated_at = models.DateTimeField(_("active since"), null=True)
     version = models.PositiveIntegerField(_("version"), default=1)
@@ -79,8 +84,11 @@ class ReminderRule(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="reminders_rule_customer_date_named",
-                condition=Q(anchor="customer.date") & ~Q(attribute="") | ~Q(anchor="customer.date") & Q(attribute=""),
-                violation_error_message=_("Name the profile field for a customer date, and leave it empty otherwise."),
+                condition=Q(anchor="customer.date") & ~Q(attribute="")
+                | ~Q(anchor="customer.date") & Q(attribute=""),
+                violation_error_message=_(
+                    "Name the profile field for a customer date, and leave it empty otherwise."
+                ),
             )
         ]
 

@@ -111,7 +111,9 @@ def _parameters(rule: ReminderRule, step: ReminderStep) -> dict[str, Any]:
 def plan_step(*, rule: ReminderRule, step: ReminderStep) -> int:
     """Make or move the due rows of one step over the horizon; return how many were made or moved."""
     anchor = f"o.{rule.anchor.partition('.')[2]}" if rule.about_orders else _YEARLY
-    source = (_ORDERS if rule.about_orders else _CUSTOMERS).format(anchor=anchor, due=_DUE.format(anchor=anchor))
+    source = (_ORDERS if rule.about_orders else _CUSTOMERS).format(
+        anchor=anchor, due=_DUE.format(anchor=anchor)
+    )
     with connection.cursor() as cursor:
         cursor.execute(_PLAN.format(source=source), _parameters(rule, step))
         return int(cursor.rowcount)

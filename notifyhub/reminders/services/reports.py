@@ -34,7 +34,12 @@ def with_outcomes(reminders: list[Reminder]) -> list[dict[str, Any]]:
             found = {(d, key): (pk, state, reason) for d, key, pk, state, reason in cursor.fetchall()}
     lines = []
     for row in reminders:
-        line: dict[str, Any] = {"reminder": row, "words": row.get_state_display(), "tone": "grey", "reference": ""}
+        line: dict[str, Any] = {
+            "reminder": row,
+            "words": row.get_state_display(),
+            "tone": "grey",
+            "reference": "",
+        }
         if row.state == Reminder.State.PLANNED:
             line["tone"] = "blue"
         elif row.reason:

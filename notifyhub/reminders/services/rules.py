@@ -37,7 +37,9 @@ class StepSpec:
 def _check(data: dict[str, Any], steps: list[StepSpec]) -> None:
     if data["anchor"] == ReminderRule.Anchor.CUSTOMER_DATE:
         if not data.get("attribute"):
-            raise Refused(_("Name the profile field that holds the date, such as birthday."), field="attribute")
+            raise Refused(
+                _("Name the profile field that holds the date, such as birthday."), field="attribute"
+            )
     elif data.get("attribute"):
         raise Refused(_("Leave this empty when the rule counts from an order."), field="attribute")
     if not data.get("chain"):
@@ -83,7 +85,9 @@ def create_rule(*, data: dict[str, Any], steps: list[StepSpec], owner: User | No
 
 
 @transaction.atomic
-def update_rule(*, rule_id: int, data: dict[str, Any], steps: list[StepSpec], version: int | None) -> ReminderRule:
+def update_rule(
+    *, rule_id: int, data: dict[str, Any], steps: list[StepSpec], version: int | None
+) -> ReminderRule:
     """Write the rule and its steps if it still has `version`; return it. Raises Conflict otherwise."""
     _check(data, steps)
     values = {name: data[name] for name in FIELDS if name in data}
@@ -93,7 +97,9 @@ def update_rule(*, rule_id: int, data: dict[str, Any], steps: list[StepSpec], ve
         .update(**values, version=F("version") + 1)
     )
     if not moved:
-        raise Conflict(_("Somebody changed this rule meanwhile. Your entries are kept; compare and save again."))
+        raise Conflict(
+            _("Somebody changed this rule meanwhile. Your entries are kept; compare and save again.")
+        )
     rule = ReminderRule.objects.get(pk=rule_id)
     _write_steps(rule, steps)
     audit.record(verb="update_reminder_rule", obj=rule)

@@ -55,13 +55,7 @@ class SmtpBackend(Backend):
             default=120,
             help_text=_("Giving up too soon leaves messages in doubt."),
         ),
-<<<<<<< HEAD
         SettingField(name="verify", label=_("Check the server's certificate"), kind="boolean", default=True),
-=======
-        SettingField(
-            name="verify", label=_("Check the server's certificate"), kind="boolean", default=True
-        ),
->>>>>>> reminders
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

@@ -55,12 +55,7 @@ def forecast(
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-<<<<<<< HEAD
                 f"SET LOCAL statement_timeout = '{TIMEOUT}'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'"
-=======
-                f"SET LOCAL statement_timeout = '{TIMEOUT}'; SET LOCAL jit = off; "
-                "SET LOCAL work_mem = '64MB'"
->>>>>>> reminders
             )
             rows = forecast_counts(gates)
             cursor.execute("SET LOCAL statement_timeout = 0")

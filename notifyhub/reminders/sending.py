@@ -1,8 +1,11 @@
 """What reminders tell messaging: the words of a row, and when a row must not go any more."""
 
-import json
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from django.db import connection
 
 # Read in each window right before sending: nobody is reminded of what is done.
@@ -13,23 +16,54 @@ STOP_SQL = """EXISTS (
     WHERE r.id = d.dedup_key AND (ru.state <> 'active' OR o.state = ANY(ru.stop_states)))"""
 
 _VARIABLES = """
-SELECT r.id, json_build_object(
-    'due_at', to_char(r.due_at AT TIME ZONE c.time_zone, 'YYYY-MM-DD HH24:MI'),
-    'order', CASE WHEN o.id IS NULL THEN NULL ELSE json_build_object(
-        'number', o.number, 'merchant', o.merchant, 'line', o.line, 'city', o.city,
-        'amount_due', o.amount_due::text, 'amount_paid', o.amount_paid::text, 'currency', o.currency,
-        'due_at', to_char(o.due_at AT TIME ZONE c.time_zone, 'YYYY-MM-DD HH24:MI'),
-        'starts_at', to_char(o.starts_at AT TIME ZONE c.time_zone, 'YYYY-MM-DD HH24:MI'),
-        'promised_at', to_char(o.promised_at AT TIME ZONE c.time_zone, 'YYYY-MM-DD HH24:MI')) END)::text
+SELECT r.id, c.time_zone, r.due_at, r.anchor_at, o.id IS NOT NULL,
+       o.number, o.merchant, o.line, o.city, o.currency, o.amount_due, o.amount_paid,
+       o.due_at, o.starts_at, o.promised_at
 FROM reminders_reminder r
 JOIN customers_customer c ON c.id = r.customer_id
 LEFT JOIN customers_order o ON o.id = r.order_id
 WHERE r.id = ANY(%s)
 """
+_ORDER = (
+    "number",
+    "merchant",
+    "line",
+    "city",
+    "currency",
+    "amount_due",
+    "amount_paid",
+    "due_at",
+    "starts_at",
+    "promised_at",
+)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo(settings.TIME_ZONE)
+
+
+def _plain(value: Any, zone: ZoneInfo) -> Any:
+    """Return a time on the customer's clock, an amount as it is written, anything else as it is."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def reminder_variables(dispatch_id: int, items: list[int]) -> dict[int, dict[str, Any]]:
-    """Return the template variables of each reminder (by id), in one query."""
+    """Return the template variables of each reminder (by id), in one query: due_at, date and order."""
     with connection.cursor() as cursor:
         cursor.execute(_VARIABLES, [list(items)])
-        return {row[0]: json.loads(row[1]) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    found = {}
+    for pk, zone_name, due_at, anchor_at, about_order, *facts in rows:
+        zone = _zone(zone_name)
+        order = {name: _plain(fact, zone) for name, fact in zip(_ORDER, facts, strict=True)}
+        found[pk] = {
+            "due_at": _plain(due_at, zone),
+            "date": _plain(anchor_at, zone)[:10],
+            "order": order if about_order else None,
+        }
+    return found

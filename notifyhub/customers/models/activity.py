@@ -62,6 +62,11 @@ class Order(models.Model):
                 name="customers_order_starts",
                 condition=models.Q(starts_at__isnull=False),
             ),
+            models.Index(
+                fields=["promised_at"],
+                name="customers_order_promised",
+                condition=models.Q(promised_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,9 @@ from notifyhub.reminders.models.rule import ReminderRule
 class Reminder(models.Model):
     """One due row. Unique by rule, subject, step and occurrence, so asking twice makes nothing twice.
 
-    `occurrence` is the year for yearly customer dates and 0 for orders: a moved booking moves its row.
+    `anchor_at` is the date it counts from. `occurrence` is the year for a yearly date and the day for a
+    single one. For orders it is 0, so a moved booking moves its row; once the row was sent, a move by a day
+    or more is another occasion and gets the next number.
     """
 
     class State(models.TextChoices):
@@ -37,6 +39,7 @@ class Reminder(models.Model):
     )
     subject_ref = models.CharField(_("subject"), max_length=80)
     occurrence = models.PositiveIntegerField(_("occurrence"), default=0)
+    anchor_at = models.DateTimeField(_("counted from"))
     due_at = models.DateTimeField(_("due at"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PLANNED)
     reason = models.CharField(_("reason"), max_length=12, choices=Reason, blank=True)
@@ -63,6 +66,9 @@ class Reminder(models.Model):
             models.Index(
                 fields=["due_at", "rule", "step"], name="reminders_reminder_due", condition=Q(state="planned")
             ),
+            # For the list: by state, by time.
+            models.Index(fields=["state", "-due_at"], name="reminders_reminder_state"),
+            models.Index(fields=["subject_ref"], name="reminders_reminder_subject"),
             models.Index(fields=["customer", "-due_at"], name="reminders_reminder_customer"),
             models.Index(fields=["rule", "-due_at"], name="reminders_reminder_rule"),
         ]

@@ -5,6 +5,7 @@ from datetime import time
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.flow import Flow
@@ -39,6 +40,7 @@ class ReminderRule(models.Model):
         ORDER_STARTS = "order.starts_at", _("Order: check-in or departure")
         ORDER_PROMISED = "order.promised_at", _("Order: promised for")
         CUSTOMER_DATE = "customer.date", _("Customer: a date in the profile, every year")
+        CUSTOMER_ONCE = "customer.once", _("Customer: a date in the profile, once")
 
     key = models.SlugField(_("key"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=120)
@@ -70,10 +72,9 @@ class ReminderRule(models.Model):
         _("grace, hours"), default=12, help_text=_("Later than this it is skipped and not sent.")
     )
     owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
-    owner_team = models.ForeignKey(
-        Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
-    )
+    owner_team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team"))
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    planned_at = models.DateTimeField(_("last planned"), null=True)
     activated_at = models.DateTimeField(_("active since"), null=True)
     version = models.PositiveIntegerField(_("version"), default=1)
 
@@ -84,11 +85,9 @@ class ReminderRule(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="reminders_rule_customer_date_named",
-                condition=Q(anchor="customer.date") & ~Q(attribute="")
-                | ~Q(anchor="customer.date") & Q(attribute=""),
-                violation_error_message=_(
-                    "Name the profile field for a customer date, and leave it empty otherwise."
-                ),
+                condition=Q(anchor__startswith="customer.") & ~Q(attribute="")
+                | ~Q(anchor__startswith="customer.") & Q(attribute=""),
+                violation_error_message=_("Name the profile field for a customer date, and leave it empty otherwise."),
             )
         ]
 
@@ -98,7 +97,7 @@ class ReminderRule(models.Model):
     @property
     def about_orders(self) -> bool:
         """Say whether the rule counts from an order's date."""
-        return self.anchor != self.Anchor.CUSTOMER_DATE
+        return self.anchor.startswith("order.")
 
 
 class ReminderStep(models.Model):
@@ -128,4 +127,23 @@ class ReminderStep(models.Model):
         constraints = [models.UniqueConstraint(fields=["rule", "number"], name="reminders_step_once")]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.get_unit_display()} {self.get_side_display()}"
+        """Return the step in words: 3 days before, at 10:00."""
+        before = self.side == self.Side.BEFORE
+        if self.unit == self.Unit.HOURS:
+            if not self.amount:
+                return gettext("At that time")
+            words = (
+                ngettext("%(n)d hour before", "%(n)d hours before", self.amount)
+                if before
+                else ngettext("%(n)d hour after", "%(n)d hours after", self.amount)
+            )
+            return words % {"n": self.amount}
+        at = {"n": self.amount, "time": f"{self.at_time:%H:%M}"}
+        if not self.amount:
+            return gettext("On the day, at %(time)s") % at
+        words = (
+            ngettext("%(n)d day before, at %(time)s", "%(n)d days before, at %(time)s", self.amount)
+            if before
+            else ngettext("%(n)d day after, at %(time)s", "%(n)d days after, at %(time)s", self.amount)
+        )
+        return words % at

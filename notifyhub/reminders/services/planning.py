@@ -1,122 +1,114 @@
 """Making due rows: one set-based statement per step, harmless to repeat."""
 
+import logging
 from datetime import timedelta
-from typing import Any
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from notifyhub.reminders.models import ReminderRule, ReminderStep
+from notifyhub.reminders.services.due_sql import due_rows
+
+logger = logging.getLogger(__name__)
 
 # Rows are made this far ahead, so that the customer's page can say what is coming.
 HORIZON = timedelta(days=7)
+# Dates in profiles change rarely and no index finds them, so their rules are planned this often.
+PROFILE_EVERY = timedelta(hours=1)
 
-# When a step is due. Days land on the customer's own clock: PostgreSQL moves a local time inside a daylight
-# saving gap forward, and a unique row fires once in a fold.
-_DUE = """CASE WHEN %(unit)s = 'days'
-    THEN ((({anchor}) AT TIME ZONE c.time_zone)::date + %(amount)s * interval '1 day' + %(at_time)s::time)
-         AT TIME ZONE c.time_zone
-    ELSE ({anchor}) + %(amount)s * interval '1 hour' END"""
-
-# The two days around the window cover time zones and the hour of the day; the outer query is exact.
-_ORDERS = """
-    SELECT o.customer_id, o.id AS order_id, 'order:' || o.number AS subject_ref, 0 AS occurrence,
-           {due} AS due_at, o.state = ANY(%(stop_states)s) AS stopped
-    FROM customers_order o
-    JOIN customers_customer c ON c.id = o.customer_id AND c.state = 'active'
-    WHERE {anchor} BETWEEN now() - %(amount)s * %(span)s::interval - %(grace)s::interval - interval '2 days'
-                       AND now() - %(amount)s * %(span)s::interval + %(horizon)s::interval + interval '2 days'
-      AND (%(lines)s::varchar[] = '{{}}' OR o.line = ANY(%(lines)s::varchar[]))
+# A sent row answers for its occasion. When the order's date moves by a day or more after that, it is another
+# occasion, with the next number.
+FRESH = """
+    SELECT f.customer_id, f.order_id, f.subject_ref, f.anchor_at, f.due_at, f.stopped,
+           CASE WHEN last.state = 'dispatched'
+                 AND greatest(last.anchor_at, f.anchor_at) - least(last.anchor_at, f.anchor_at) >= interval '1 day'
+                THEN last.occurrence + 1
+                ELSE coalesce(f.occurrence, last.occurrence, 0) END AS occurrence
+    FROM ({source}) f
+    LEFT JOIN LATERAL (
+        SELECT r.state, r.anchor_at, r.occurrence FROM reminders_reminder r
+        WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.subject_ref = f.subject_ref
+          AND f.occurrence IS NULL
+        ORDER BY r.occurrence DESC LIMIT 1
+    ) last ON true
+    WHERE f.due_at BETWEEN now() - %(back)s::interval AND now() + %(ahead)s::interval
 """
 
-# A yearly date is stored as text (1990-05-17); 29 February falls on the 28th in common years.
-_CUSTOMERS = """
-    SELECT c.id AS customer_id, NULL::bigint AS order_id, 'customer:' || c.id || ':' || %(attribute)s AS subject_ref,
-           y.year AS occurrence, {due} AS due_at, false AS stopped
-    FROM customers_customer c
-    CROSS JOIN LATERAL (
-        SELECT extract(year FROM now())::int + k AS year,
-               substring(c.attributes ->> %(attribute)s FROM 6 FOR 2)::int AS month,
-               substring(c.attributes ->> %(attribute)s FROM 9 FOR 2)::int AS day
-        FROM generate_series(-1, 1) k
-        WHERE c.attributes ->> %(attribute)s ~ '^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
-    ) y
-    WHERE c.state = 'active' AND c.attributes ? %(attribute)s
-"""
-_YEARLY = """((make_date(y.year, y.month, 1) + least(y.day, extract(day FROM
-    make_date(y.year, y.month, 1) + interval '1 month - 1 day')::int) - 1)::timestamp AT TIME ZONE c.time_zone)"""
-
-# Planned rows that no longer follow from the facts (a date moved away, a customer merged) go; what still
-# follows is made, or moved to its new time.
+# Planned rows that no longer follow from the facts go; what still follows is made, moved to its new time, or
+# taken up again after a stop whose reason is gone. Rows that are right already are not touched.
 _PLAN = """
-WITH fresh AS MATERIALIZED (
-    SELECT * FROM ({source}) f
-    WHERE f.due_at BETWEEN now() - %(grace)s::interval AND now() + %(horizon)s::interval
-), gone AS (
+WITH fresh AS MATERIALIZED ({fresh}), gone AS (
     DELETE FROM reminders_reminder r
     WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.state = 'planned'
-      AND r.due_at > now() - %(grace)s::interval
+      AND r.due_at >= now() - %(back)s::interval
       AND NOT EXISTS (
           SELECT 1 FROM fresh f WHERE f.subject_ref = r.subject_ref AND f.occurrence = r.occurrence)
+    RETURNING 1
+), made AS (
+    INSERT INTO reminders_reminder
+        (rule_id, step, customer_id, order_id, subject_ref, occurrence, anchor_at, due_at, state, reason,
+         created_at)
+    SELECT %(rule)s, %(step)s, f.customer_id, f.order_id, f.subject_ref, f.occurrence, f.anchor_at, f.due_at,
+           'planned', '', now()
+    FROM fresh f
+    WHERE NOT f.stopped AND f.due_at >= %(since)s AND NOT EXISTS (
+        SELECT 1 FROM reminders_reminder r
+        WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.subject_ref = f.subject_ref
+          AND r.occurrence = f.occurrence
+          AND (r.state = 'dispatched' OR (r.due_at = f.due_at AND (r.state = 'skipped' OR (
+               r.state = 'planned' AND r.anchor_at = f.anchor_at AND r.customer_id = f.customer_id)))))
+    ON CONFLICT (rule_id, subject_ref, step, occurrence) DO UPDATE
+        SET due_at = EXCLUDED.due_at, anchor_at = EXCLUDED.anchor_at, customer_id = EXCLUDED.customer_id,
+            state = 'planned', reason = '', settled_at = NULL
+        WHERE reminders_reminder.state <> 'dispatched'
+    RETURNING 1
 )
-INSERT INTO reminders_reminder
-    (rule_id, step, customer_id, order_id, subject_ref, occurrence, due_at, state, reason, created_at)
-SELECT %(rule)s, %(step)s, f.customer_id, f.order_id, f.subject_ref, f.occurrence, f.due_at, 'planned', '', now()
-FROM fresh f
-WHERE NOT f.stopped AND f.due_at >= %(since)s
-ON CONFLICT (rule_id, subject_ref, step, occurrence) DO UPDATE
-    SET due_at = EXCLUDED.due_at
-    WHERE reminders_reminder.state = 'planned' AND reminders_reminder.due_at <> EXCLUDED.due_at
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM made)
 """
 
 _STOPS = """
 UPDATE reminders_reminder r SET state = 'stopped', settled_at = now(), reason = CASE
         WHEN ru.state <> 'active' THEN 'rule_off'
         WHEN s.id IS NULL THEN 'step_gone'
-        ELSE 'order_state' END
+        WHEN o.state = ANY(ru.stop_states) THEN 'order_state'
+        ELSE 'no_date' END
 FROM reminders_reminder x
 JOIN reminders_reminderrule ru ON ru.id = x.rule_id
+JOIN customers_customer c ON c.id = x.customer_id
 LEFT JOIN reminders_reminderstep s ON s.rule_id = x.rule_id AND s.number = x.step
 LEFT JOIN customers_order o ON o.id = x.order_id
 WHERE r.id = x.id AND x.state = 'planned' AND r.state = 'planned'
-  AND (ru.state <> 'active' OR s.id IS NULL OR o.state = ANY(ru.stop_states))
+  AND (ru.state <> 'active' OR s.id IS NULL OR o.state = ANY(ru.stop_states)
+       OR CASE ru.anchor WHEN 'order.due_at' THEN o.due_at IS NULL
+                         WHEN 'order.starts_at' THEN o.starts_at IS NULL
+                         WHEN 'order.promised_at' THEN o.promised_at IS NULL
+                         ELSE NOT c.attributes ? ru.attribute END)
 """
 
+# The shortest grace is an hour: the second condition lets the index on due_at find the few rows there are.
 _LATE = """
 UPDATE reminders_reminder r SET state = 'skipped', reason = 'late', settled_at = now()
 FROM reminders_reminderrule ru
 WHERE ru.id = r.rule_id AND r.state = 'planned' AND r.due_at < now() - ru.grace_hours * interval '1 hour'
+  AND r.due_at < now() - interval '1 hour'
 """
 
 
-def _parameters(rule: ReminderRule, step: ReminderStep) -> dict[str, Any]:
-    sign = -1 if step.side == ReminderStep.Side.BEFORE else 1
-    return {
-        "rule": rule.pk,
-        "step": step.number,
-        "unit": step.unit,
-        "amount": sign * step.amount,
-        "span": "1 day" if step.unit == ReminderStep.Unit.DAYS else "1 hour",
-        "at_time": step.at_time,
-        "attribute": rule.attribute,
-        "grace": f"{rule.grace_hours} hours",
-        "horizon": f"{HORIZON.days} days",
-        "stop_states": list(rule.stop_states),
-        "lines": list(rule.lines),
-        # What was due before the rule became active was never promised to anybody.
-        "since": rule.activated_at,
-    }
+def grace_of(rule: ReminderRule) -> str:
+    """Return how late a reminder of the rule may be, as an interval."""
+    return f"{rule.grace_hours} hours"
 
 
 @transaction.atomic
 def plan_step(*, rule: ReminderRule, step: ReminderStep) -> int:
-    """Make or move the due rows of one step over the horizon; return how many were made or moved."""
-    anchor = f"o.{rule.anchor.partition('.')[2]}" if rule.about_orders else _YEARLY
-    source = (_ORDERS if rule.about_orders else _CUSTOMERS).format(
-        anchor=anchor, due=_DUE.format(anchor=anchor)
-    )
+    """Make, move or drop the due rows of one step over the horizon; return how many changed."""
+    source, params = due_rows(rule, step, back=grace_of(rule), ahead=f"{HORIZON.days} days")
+    # What was due before the rule became active was never promised to anybody.
+    params["since"] = rule.activated_at
     with connection.cursor() as cursor:
-        cursor.execute(_PLAN.format(source=source), _parameters(rule, step))
-        return int(cursor.rowcount)
+        cursor.execute(_PLAN.format(fresh=FRESH.format(source=source)), params)
+        return int(cursor.fetchone()[0])
 
 
 def stop_reminders() -> int:
@@ -129,9 +121,25 @@ def stop_reminders() -> int:
 
 
 def plan_reminders() -> int:
-    """Plan every step of every active rule, then end what is no longer due; return how many rows changed."""
-    changed = 0
-    for rule in ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE).prefetch_related("steps"):
-        for step in rule.steps.all():
-            changed += plan_step(rule=rule, step=step)
-    return changed + stop_reminders()
+    """End what is no longer due, then plan every step of every active rule; return how many rows changed.
+
+    A rule that fails keeps no other from being planned; its error is raised in the end, for the tick's row.
+    """
+    changed = stop_reminders()
+    now = timezone.now()
+    rules = ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE).filter(
+        Q(anchor__startswith="order.") | Q(planned_at=None) | Q(planned_at__lte=now - PROFILE_EVERY)
+    )
+    failure: Error | None = None
+    for rule in rules.prefetch_related("steps"):
+        try:
+            changed += sum(plan_step(rule=rule, step=step) for step in rule.steps.all())
+        except Error as error:
+            logger.exception("Reminder rule %s could not be planned.", rule.pk)
+            failure = error
+        else:
+            # Guarded: somebody who edits the rule at this moment wants it planned again.
+            ReminderRule.objects.filter(pk=rule.pk, version=rule.version).update(planned_at=now)
+    if failure is not None:
+        raise failure
+    return changed

@@ -1,56 +1,80 @@
 """Making, changing and switching reminder rules."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
-from notifyhub.messaging.models import Template, TemplateVersion
-from notifyhub.reminders.models import ReminderRule, ReminderStep
+from notifyhub.messaging.models import Content, Template, TemplateVersion
+from notifyhub.reminders.models import Reminder, ReminderRule, ReminderStep
 from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
 
 State = ReminderRule.State
+Anchor = ReminderRule.Anchor
 
-# A rule about money stops by itself once the money is settled or in question.
-MONEY_STOPS = ("paid", "refund_asked", "refunded", "cancelled", "disputed", "completed")
+# A rule about money stops by itself once the money is settled or in question; one about a date of service
+# once there is nothing left to come.
+MONEY_STOPS = ("paid", "completed", "cancelled", "refund_asked", "refunded", "disputed")
+SERVICE_STOPS = ("completed", "cancelled", "refunded")
+DEFAULT_STOPS: dict[str, tuple[str, ...]] = {
+    Anchor.ORDER_DUE: MONEY_STOPS,
+    Anchor.ORDER_STARTS: SERVICE_STOPS,
+    Anchor.ORDER_PROMISED: SERVICE_STOPS,
+}
 FIELDS = ("name", "anchor", "attribute", "lines", "stop_states", "chain", "grace_hours", "owner_team")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepSpec:
-    """One step as typed."""
+    """One step as typed; `number` names the step it changes, None a new one."""
 
     amount: int
     unit: str
     side: str
     at_time: time
     template: Template
+    number: int | None = None
 
 
-def _check(data: dict[str, Any], steps: list[StepSpec]) -> None:
-    if data["anchor"] == ReminderRule.Anchor.CUSTOMER_DATE:
-        if not data.get("attribute"):
-            raise Refused(
-                _("Name the profile field that holds the date, such as birthday."), field="attribute"
-            )
-    elif data.get("attribute"):
+def _values(data: dict[str, Any], steps: Sequence[StepSpec]) -> dict[str, Any]:
+    """Return the fields to write; what only orders have is dropped for a customer date."""
+    about_orders = data["anchor"].startswith("order.")
+    if not about_orders and not data.get("attribute"):
+        raise Refused(_("Name the profile field that holds the date, such as birthday."), field="attribute")
+    if about_orders and data.get("attribute"):
         raise Refused(_("Leave this empty when the rule counts from an order."), field="attribute")
     if not data.get("chain"):
         raise Refused(_("Choose at least one channel."), field="chain")
+    if len(set(data["chain"])) < len(data["chain"]):
+        raise Refused(_("A channel is named twice."), field="chain")
     if not steps:
         raise Refused(_("Add at least one step."))
+    values = {name: data[name] for name in FIELDS if name in data}
+    if not about_orders:
+        values |= {"lines": [], "stop_states": []}
+    return values
 
 
-def _write_steps(rule: ReminderRule, steps: list[StepSpec]) -> None:
-    kept = []
-    for number, spec in enumerate(steps, start=1):
+def _write_steps(rule: ReminderRule, steps: Sequence[StepSpec]) -> None:
+    """Write the steps; a number is never used again, for what was sent under it answers for that step."""
+    known = set(rule.steps.values_list("number", flat=True))
+    sent = Reminder.objects.filter(rule=rule).aggregate(last=Max("step"))["last"] or 0
+    following = max([sent, *known], default=0)
+    kept: set[int] = set()
+    for spec in steps:
+        number = spec.number
+        if number not in known or number in kept:
+            following += 1
+            number = following
+        kept.add(number)
         values = {
             "amount": spec.amount,
             "unit": spec.unit,
@@ -58,8 +82,8 @@ def _write_steps(rule: ReminderRule, steps: list[StepSpec]) -> None:
             "at_time": spec.at_time,
             "template": spec.template,
         }
-        kept.append(ReminderStep.objects.update_or_create(rule=rule, number=number, defaults=values)[0].pk)
-    rule.steps.exclude(pk__in=kept).delete()
+        ReminderStep.objects.update_or_create(rule=rule, number=number, defaults=values)
+    rule.steps.exclude(number__in=kept).delete()
 
 
 def _free_key(name: str) -> str:
@@ -71,14 +95,40 @@ def _free_key(name: str) -> str:
     return key
 
 
+def find_unsendable(rule: ReminderRule) -> list[str]:
+    """Return a sentence for each template of the rule that cannot be sent as it stands."""
+    templates = {step.template_id: step.template for step in rule.steps.select_related("template")}
+    versions = dict(
+        TemplateVersion.objects.filter(
+            template__in=templates, state=TemplateVersion.State.PUBLISHED
+        ).values_list("template", "pk")
+    )
+    written: dict[int, set[str]] = {}
+    for version, channel in Content.objects.filter(template_version__in=versions.values()).values_list(
+        "template_version", "channel"
+    ):
+        written.setdefault(version, set()).add(channel)
+    sentences = []
+    for pk, template in templates.items():
+        if pk not in versions:
+            sentences.append(_("Publish the template “%s” first.") % template)
+        elif not written.get(versions[pk], set()) & set(rule.chain):
+            sentences.append(_("The template “%s” has no text for the channels of this rule.") % template)
+    return sentences
+
+
 @transaction.atomic
-def create_rule(*, data: dict[str, Any], steps: list[StepSpec], owner: User | None = None) -> ReminderRule:
-    """Create a draft rule with its steps; return it. Raises Refused with the field that needs attention."""
-    _check(data, steps)
-    values = {name: data[name] for name in FIELDS if name in data}
-    if values["anchor"] == ReminderRule.Anchor.ORDER_DUE and not values.get("stop_states"):
-        values["stop_states"] = list(MONEY_STOPS)
-    rule = ReminderRule.objects.create(key=_free_key(values["name"]), owner=owner, **values)
+def create_rule(
+    *, data: dict[str, Any], steps: Sequence[StepSpec], owner: User | None = None
+) -> ReminderRule:
+    """Create a draft rule with its steps; return it. Raises Refused with the field that needs attention.
+
+    Without `stop_states` it gets those that its date suggests.
+    """
+    data = {"stop_states": list(DEFAULT_STOPS.get(data["anchor"], ())), **data}
+    rule = ReminderRule.objects.create(
+        key=_free_key(data["name"]), owner=owner, **_values(data, steps)
+    )
     _write_steps(rule, steps)
     audit.record(verb="create_reminder_rule", obj=rule)
     return rule
@@ -86,37 +136,49 @@ def create_rule(*, data: dict[str, Any], steps: list[StepSpec], owner: User | No
 
 @transaction.atomic
 def update_rule(
-    *, rule_id: int, data: dict[str, Any], steps: list[StepSpec], version: int | None
+    *, rule_id: int, data: dict[str, Any], steps: Sequence[StepSpec], version: int | None
 ) -> ReminderRule:
-    """Write the rule and its steps if it still has `version`; return it. Raises Conflict otherwise."""
-    _check(data, steps)
-    values = {name: data[name] for name in FIELDS if name in data}
+    """Write the rule and its steps if it still has `version`; return it. Raises Conflict otherwise.
+
+    Refused if an active rule would be left with a template that cannot be sent.
+    """
+    values = _values(data, steps)
     moved = (
         ReminderRule.objects.filter(pk=rule_id, version=version)
         .exclude(state=State.ARCHIVED)
-        .update(**values, version=F("version") + 1)
+        .update(**values, version=F("version") + 1, planned_at=None)
     )
+    rule = ReminderRule.objects.get(pk=rule_id)
+    if not moved and rule.state == State.ARCHIVED:
+        raise Refused(_("This rule is archived and cannot be changed."))
     if not moved:
         raise Conflict(
-            _("Somebody changed this rule meanwhile. Your entries are kept; compare and save again.")
+            _("Somebody changed this rule meanwhile. Your entries are kept; compare and save again."),
+            current=rule.version,
         )
-    rule = ReminderRule.objects.get(pk=rule_id)
     _write_steps(rule, steps)
+    if rule.state == State.ACTIVE:
+        _refuse_unsendable(rule)
     audit.record(verb="update_reminder_rule", obj=rule)
     return rule
 
 
+def _refuse_unsendable(rule: ReminderRule) -> None:
+    sentences = find_unsendable(rule)
+    if sentences:
+        raise Refused(" ".join(sentences))
+
+
 @transaction.atomic
 def activate_rule(*, rule_id: int) -> None:
-    """Let the rule make due rows from now on. Raises Refused while a template is unpublished."""
-    rule = ReminderRule.objects.prefetch_related("steps__template").get(pk=rule_id)
-    for step in rule.steps.all():
-        if not TemplateVersion.objects.filter(template=step.template, state="published").exists():
-            raise Refused(_("Publish the template “%s” first.") % step.template)
-    if not ReminderRule.FLOW.advance(
-        ReminderRule.objects.filter(pk=rule_id), to=State.ACTIVE, activated_at=timezone.now()
-    ):
+    """Let the rule make due rows from now on. Raises Refused while a template cannot be sent."""
+    moved = ReminderRule.FLOW.advance(
+        ReminderRule.objects.filter(pk=rule_id), to=State.ACTIVE, activated_at=timezone.now(), planned_at=None
+    )
+    if not moved:
         raise Refused(_("This rule cannot be activated; it is active already or archived."))
+    rule = ReminderRule.objects.get(pk=rule_id)
+    _refuse_unsendable(rule)
     audit.record(verb="activate_reminder_rule", obj=rule)
 
 

@@ -1,22 +1,28 @@
 """Handing due rows to messaging: one dispatch per rule and step, once."""
 
+import logging
 from datetime import timedelta
 
-from django.db import connection, transaction
-from django.utils import timezone
+from django.conf import settings
+from django.db import Error, connection, transaction
+from django.utils import timezone, translation
 
+from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import TemplateVersion
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.dispatches import create_dispatch
 from notifyhub.reminders.models import ReminderRule, ReminderStep
+
+logger = logging.getLogger(__name__)
 
 ORIGIN = "reminder"
 # Bounds one transaction; what is left goes with the next round of the same tick.
 LIMIT = 50_000
 
 _DUE = """
-SELECT r.rule_id, r.step FROM reminders_reminder r
-WHERE r.state = 'planned' AND r.due_at <= now() GROUP BY 1, 2 ORDER BY 1, 2
+SELECT DISTINCT r.rule_id, r.step FROM reminders_reminder r
+JOIN reminders_reminderrule ru ON ru.id = r.rule_id AND ru.state = 'active'
+WHERE r.state = 'planned' AND r.due_at <= now() ORDER BY 1, 2
 """
 
 # The rows leave `planned` and become items of the dispatch in one statement: a second tick finds none.
@@ -48,19 +54,23 @@ def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
     """Hand the due rows of one step to messaging under one dispatch; return how many.
 
     A step whose template has no published version waits: its rows stay planned until the grace ends.
+    Raises Refused if messaging does not take the dispatch; nothing is handed over then.
     """
     version = TemplateVersion.objects.filter(
         template_id=step.template_id, state=TemplateVersion.State.PUBLISHED
     ).first()
     if version is None:
         return 0
+    # The line on the message's page is kept as text, in the language of those who answer for the rule.
+    with translation.override(rule.owner.language if rule.owner else settings.LANGUAGE_CODE):
+        title, trigger = f"{rule.name} · {step}", f"{rule.get_anchor_display()} · {step}"
     try:
         with transaction.atomic():
             dispatch = create_dispatch(
-                title=f"{rule.name} · {step}",
+                title=title,
                 origin_kind=ORIGIN,
                 origin_id=str(rule.pk),
-                trigger=f"{rule.get_anchor_display()} · {step}",
+                trigger=trigger,
                 message_class=step.template.message_class,
                 topic=step.template.topic,
                 template_version=version,
@@ -86,14 +96,29 @@ def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
 
 
 def send_due_reminders() -> int:
-    """Hand over everything that is due; return how many reminders went."""
+    """Hand over everything that is due; return how many reminders went.
+
+    A step that fails keeps no other from being sent; its error is raised in the end, for the tick's row.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_DUE)
         pairs = cursor.fetchall()
     steps = {
         (step.rule_id, step.number): step
         for step in ReminderStep.objects.filter(rule_id__in=[pair[0] for pair in pairs]).select_related(
-            "rule", "template__topic"
+            "rule__owner", "rule__owner_team", "template__topic"
         )
     }
-    return sum(send_step(rule=steps[pair].rule, step=steps[pair]) for pair in pairs if pair in steps)
+    sent = 0
+    failure: Exception | None = None
+    for pair in pairs:
+        if pair not in steps:
+            continue
+        try:
+            sent += send_step(rule=steps[pair].rule, step=steps[pair])
+        except (Refused, Error) as error:
+            logger.exception("Step %s of reminder rule %s could not be handed over.", pair[1], pair[0])
+            failure = error
+    if failure is not None:
+        raise failure
+    return sent

@@ -12,7 +12,7 @@ class CustomersConfig(AppConfig):
     verbose_name = _("Customers")
 
     def ready(self) -> None:
-        from notifyhub.customers import navigation, personal_data, roles, segment_fields
+        from notifyhub.customers import navigation, periodic, personal_data, roles, segment_fields
         from notifyhub.customers.services import timeline
 
         roles.register()
@@ -20,3 +20,4 @@ class CustomersConfig(AppConfig):
         personal_data.register()
         timeline.register()
         navigation.register()
+        periodic.register()

@@ -9,4 +9,11 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     label = "campaigns"
-    verbose_name = _("Campaigns")
+    verbose_name = _("Marketing")
+
+    def ready(self) -> None:
+        from campaigns import cards, roads, roles
+
+        roles.register()
+        roads.register()
+        cards.register()

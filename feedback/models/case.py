@@ -126,9 +126,7 @@ class Case(models.Model):
     contact_verified = models.BooleanField(_("number checked"), default=True)
     order_number = models.CharField(_("order"), max_length=64, blank=True)
     subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
-    category = models.ForeignKey(
-        Category, models.PROTECT, related_name="cases", verbose_name=_("category")
-    )
+    category = models.ForeignKey(Category, models.PROTECT, related_name="cases", verbose_name=_("category"))
     severity = models.CharField(_("severity"), max_length=2, choices=Severity)
     priority = models.CharField(_("priority"), max_length=2, choices=Priority)
     summary = models.CharField(_("summary"), max_length=120)
@@ -200,7 +198,9 @@ class Case(models.Model):
                 name="feedback_case_last7",
                 condition=Q(contact_last7_hash__isnull=False),
             ),
-            models.Index(fields=["contact_last4"], name="feedback_case_last4", condition=~Q(contact_last4="")),
+            models.Index(
+                fields=["contact_last4"], name="feedback_case_last4", condition=~Q(contact_last4="")
+            ),
             # For the list of open cases in the order of the queue, and for the counts of its views.
             models.Index(
                 fields=["next_due_at", "severity", "id"],
@@ -214,9 +214,7 @@ class Case(models.Model):
                 condition=Q(resolved_at__isnull=False),
             ),
             # For the tick that lifts holds.
-            models.Index(
-                fields=["closed_at"], name="feedback_case_hold", condition=Q(holds_promotions=True)
-            ),
+            models.Index(fields=["closed_at"], name="feedback_case_hold", condition=Q(holds_promotions=True)),
             # For the tick that ends waiting.
             models.Index(
                 fields=["wait_until"],
@@ -262,7 +260,8 @@ class Case(models.Model):
             ),
             models.CheckConstraint(
                 name="feedback_case_due_has_metric",
-                condition=Q(next_due_at=None, next_metric="") | (Q(next_due_at__isnull=False) & ~Q(next_metric="")),
+                condition=Q(next_due_at=None, next_metric="")
+                | (Q(next_due_at__isnull=False) & ~Q(next_metric="")),
             ),
         ]
 

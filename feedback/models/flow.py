@@ -64,12 +64,7 @@ EDGES: tuple[Edge, ...] = (
 
 BY_TRIGGER = {edge.trigger: edge for edge in EDGES}
 
-FLOW = Flow(
-    {
-        state: frozenset(edge.to for edge in EDGES if state in edge.sources)
-        for state in CaseState
-    }
-)
+FLOW = Flow({state: frozenset(edge.to for edge in EDGES if state in edge.sources) for state in CaseState})
 
 
 def triggers_from(state: str) -> list[str]:

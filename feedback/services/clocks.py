@@ -154,9 +154,7 @@ def follow_move(case: Case, trigger: str, *, now: datetime) -> None:
     elif trigger == "resolve":
         # The first reply may be on its way: its clock is decided when it is handed over.
         stop_clocks(case.pk, Metric.ACK, Metric.RESOLVE, at=now)
-    elif trigger == "reopen":
-        start_next_cycle(case, now=now)
-    elif trigger == "restore":
+    elif trigger == "reopen" or trigger == "restore":
         start_next_cycle(case, now=now)
     elif trigger in ("void", "merge", "close"):
         cancel_clocks(case.pk)
@@ -174,9 +172,7 @@ def sweep_breaches(*, now: datetime) -> list[SlaClock]:
         with transaction.atomic():
             Case.objects.select_for_update().filter(pk=clock.case_id).first()
             rows = SlaClock.objects.filter(pk=clock.pk, state=State.RUNNING, due_at=clock.due_at)
-            if rows.update(
-                state=State.BREACHED, breached_at=clock.due_at, running_since=None, warn_at=None
-            ):
+            if rows.update(state=State.BREACHED, breached_at=clock.due_at, running_since=None, warn_at=None):
                 show_next_due([clock.case_id])
                 marked.append(clock)
     return marked

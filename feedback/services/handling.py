@@ -39,9 +39,7 @@ def claim_case(*, case_id: int, actor: User) -> Case:
         raise Refused(_("This case is closed; nobody can take it."), code="taken")
     seconds = int((timezone.now() - (case.owned_at or case.created_at)).total_seconds())
     ago = _("%d s ago") % seconds if seconds < 100 else _("%d min ago") % (seconds // 60)
-    raise Refused(
-        _("%(owner)s took this case %(ago)s.") % {"owner": case.owner, "ago": ago}, code="taken"
-    )
+    raise Refused(_("%(owner)s took this case %(ago)s.") % {"owner": case.owner, "ago": ago}, code="taken")
 
 
 @transaction.atomic
@@ -208,18 +206,14 @@ def void_case(*, case_id: int, actor: User, reason: str, version: int | None) ->
         raise Refused(_("A serious complaint or a regulator case cannot be set aside; resolve it."))
     if not reason.strip():
         raise Refused(_("Say why this is no case."), field="reason")
-    moved = transition(
-        case_id=case_id, trigger="void", actor=actor, data={"reason": reason.strip()[:200]}
-    )
+    moved = transition(case_id=case_id, trigger="void", actor=actor, data={"reason": reason.strip()[:200]})
     holds.sync_hold(moved)
     return moved
 
 
 def close_case(*, case_id: int) -> Case:
     """Close a resolved case for good, as the tick does; return it."""
-    return transition(
-        case_id=case_id, trigger="close", actor=None, changes={"closed_at": timezone.now()}
-    )
+    return transition(case_id=case_id, trigger="close", actor=None, changes={"closed_at": timezone.now()})
 
 
 def _category(category_id: int) -> Category:

@@ -12,7 +12,15 @@ class CustomersConfig(AppConfig):
     verbose_name = _("Customers")
 
     def ready(self) -> None:
-        from notifyhub.customers import navigation, periodic, personal_data, roles, segment_fields
+        from notifyhub.customers import (
+            demo,
+            hits,
+            navigation,
+            periodic,
+            personal_data,
+            roles,
+            segment_fields,
+        )
         from notifyhub.customers.services import timeline
 
         roles.register()
@@ -21,3 +29,5 @@ class CustomersConfig(AppConfig):
         timeline.register()
         navigation.register()
         periodic.register()
+        hits.register()
+        demo.register()

@@ -23,7 +23,7 @@ ITEMS = {
         "customers",
         _("Duplicates"),
         "merge",
-        "admin:customers_customer_duplicates",
+        "admin:customers_merge_changelist",
         "merge_customer",
     ),
     "orders": ("customers", _("Orders"), "receipt_long", "admin:customers_order_changelist", "view_order"),

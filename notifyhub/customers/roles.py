@@ -41,6 +41,8 @@ GRANTS = [
             "customers.merge_customer",
             "customers.add_topic",
             "customers.change_topic",
+            "customers.make_transactional_topic",
+            "customers.delete_customer",
             "customers.view_suppression",
             "customers.add_suppression",
             "customers.change_suppression",

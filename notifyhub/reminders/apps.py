@@ -10,3 +10,14 @@ class RemindersConfig(AppConfig):
     name = "notifyhub.reminders"
     label = "reminders"
     verbose_name = _("Schedules")
+
+    def ready(self) -> None:
+        from notifyhub.messaging.registry import item_variables, stop_conditions
+        from notifyhub.reminders import panels, roles
+        from notifyhub.reminders.sending import STOP_SQL, reminder_variables
+        from notifyhub.reminders.services.sending import ORIGIN
+
+        roles.register()
+        panels.register()
+        item_variables.register(ORIGIN, reminder_variables)
+        stop_conditions.register(ORIGIN, STOP_SQL)

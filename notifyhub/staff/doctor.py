@@ -147,7 +147,7 @@ def check_field_keys() -> Finding:
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if isinstance(field, EncryptedTextField):
-                used |= _key_ids(model._meta.db_table, field.column, model._meta.pk.column)
+                used |= _key_ids(model._meta.db_table, str(field.column), str(model._meta.pk.column))
     missing = sorted(used - known)
     data = {"configured": sorted(known), "in_use": sorted(used), "missing": missing}
     if missing:

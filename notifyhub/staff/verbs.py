@@ -20,6 +20,7 @@ VERBS: dict[str, Any] = {
     "download_job_file": _("Downloaded a result file"),
     "update_periodic_task": _("Changed a periodic task"),
     "create_periodic_task": _("Added a periodic task"),
+    "create_schedule": _("Added a schedule"),
     "delete_periodic_task": _("Deleted a periodic task"),
 }
 

@@ -1,0 +1,18 @@
+"""The customer side of the console."""
+
+from notifyhub.customers.admin.customers import CustomerAdmin
+from notifyhub.customers.admin.ledgers import HoldAdmin, OrderAdmin
+from notifyhub.customers.admin.merging import MergeAdmin
+from notifyhub.customers.admin.segments import SegmentAdmin
+from notifyhub.customers.admin.suppressions import SuppressionAdmin
+from notifyhub.customers.admin.topics import TopicAdmin
+
+__all__ = [
+    "CustomerAdmin",
+    "HoldAdmin",
+    "MergeAdmin",
+    "OrderAdmin",
+    "SegmentAdmin",
+    "SuppressionAdmin",
+    "TopicAdmin",
+]

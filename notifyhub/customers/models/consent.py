@@ -63,6 +63,7 @@ class Topic(models.Model):
         verbose_name = _("topic")
         verbose_name_plural = _("topics")
         ordering = ["message_class", "name"]
+        permissions = [("make_transactional_topic", "Can make a topic transactional")]
 
     def __str__(self) -> str:
         if self.name_zh and (translation.get_language() or "").startswith("zh"):

@@ -28,9 +28,7 @@ def time_limit(*, seconds: float) -> Iterator[None]:
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise Refused(
-                _(
-                    "This took longer than %g s and was stopped. Narrow it down, so that fewer customers are read."
-                )
+                _("This took longer than %g s and was stopped. Narrow it down so that fewer rows are read.")
                 % seconds,
                 code="too_slow",
             ) from error

@@ -1,9 +1,9 @@
 """Any notation of one number is one number."""
 
+import phonenumbers
 from hypothesis import given
 from hypothesis import strategies as st
 
-import phonenumbers
 from notifyhub.core.contact import normalise_phone
 from notifyhub.customers.services.contacts import read_contact
 from notifyhub.customers.services.importing.records import unescape

@@ -57,7 +57,7 @@ def test_utf8_lines_in_a_gb18030_file_are_not_taken_as_other_characters(tmp_path
 
 def test_damaged_lines_stay_alone(tmp_path: Path) -> None:
     text = (
-        'id,name,phone,city\n'
+        "id,name,phone,city\n"
         'E1,"Li, ""Lei""",13800001111,"a\nb"\n'
         "\n"
         ",,,\n"
@@ -122,7 +122,10 @@ def _workbook_with(path: Path, name: str, content: bytes) -> Path:
         (lambda p: write(p, bytes.fromhex("d0cf11e0a1b11ae1")), "old or protected"),
         (lambda p: write(p, b"PK\x03\x04 nonsense"), "damaged"),
         (lambda p: _workbook_with(p, "xl/vbaProject.bin", b"x"), "macros"),
-        (lambda p: _workbook_with(p, "xl/x.xml", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]>'), "damaged"),
+        (
+            lambda p: _workbook_with(p, "xl/x.xml", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]>'),
+            "damaged",
+        ),
         (lambda p: write(p, "hello,world\n1,2\n"), "Map at least one column"),
     ],
 )

@@ -27,7 +27,15 @@ def start(path: Path) -> subprocess.Popen:
     url = f"{parts.scheme}://{parts.netloc}/{connection.settings_dict['NAME']}?{parts.query}"
     arguments = ["--consent", "deals:sms", "--consent-source", "crm", "--proof", "p"]
     return subprocess.Popen(
-        [sys.executable, "manage.py", "import_customers", str(path), *arguments, "--consent-date", "2026-01-01"],
+        [
+            sys.executable,
+            "manage.py",
+            "import_customers",
+            str(path),
+            *arguments,
+            "--consent-date",
+            "2026-01-01",
+        ],
         cwd=settings.BASE_DIR,
         env=os.environ | {"DATABASE_URL": url},
         stdout=subprocess.DEVNULL,

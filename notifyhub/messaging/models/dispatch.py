@@ -26,7 +26,8 @@ class Dispatch(models.Model):
     `audience` says whom: {"kind": "items"} for the rows of DispatchItem, else a rule that
     customers.services.audiences compiles. `chain` lists the channels by step: [{"channel": "email"}].
     `plan_cursor` is the last customer (or item) planned; it moves in the transaction that plans them.
-    The counts are folded from the batches by the tick; the ledger is the truth.
+    The counts are folded from the batches by the tick (`rate` is the speed between two folds); the ledger is
+    the truth. `next_at` paces a dispatch that has a rate of its own.
     """
 
     class State(models.TextChoices):
@@ -82,6 +83,13 @@ class Dispatch(models.Model):
     failed = models.BigIntegerField(_("failed"), default=0)
     skipped = models.BigIntegerField(_("skipped"), default=0)
     unknown = models.BigIntegerField(_("unknown"), default=0)
+    expired = models.BigIntegerField(_("expired"), default=0)
+    cancelled = models.BigIntegerField(_("cancelled"), default=0)
+    # Why rows were skipped or failed: {reason: rows}.
+    reasons = models.JSONField(_("reasons"), default=dict)
+    rate = models.FloatField(_("speed"), null=True)
+    folded_at = models.DateTimeField(_("counted at"), null=True)
+    next_at = models.DateTimeField(_("paced until"), null=True)
     rate_per_second = models.PositiveIntegerField(_("messages a second"), null=True)
     served_at = models.DateTimeField(_("last served"), null=True)
     owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
@@ -173,6 +181,10 @@ class Batch(models.Model):
     failed = models.IntegerField(_("failed"), default=0)
     skipped = models.IntegerField(_("skipped"), default=0)
     unknown = models.IntegerField(_("unknown"), default=0)
+    delivered = models.IntegerField(_("delivered"), default=0)
+    expired = models.IntegerField(_("expired"), default=0)
+    cancelled = models.IntegerField(_("cancelled"), default=0)
+    reasons = models.JSONField(_("reasons"), default=dict)
     deferred = models.IntegerField(_("put off"), default=0)
 
     class Meta:

@@ -183,7 +183,7 @@ def _footer(*, body: str, language: str, opt_out: bool) -> str:
     if not opt_out or UNSUBSCRIBE_VARIABLE in body:
         return ""
     with override(language):
-        why = _("You get this because you chose to hear from us.")
+        why = _("You can stop these messages at any time.")
         return FOOTER.format(why=why, opt_out=_("Unsubscribe"), variable=UNSUBSCRIBE_VARIABLE)
 
 

@@ -1,0 +1,6 @@
+"""Reminder pages of the console."""
+
+from notifyhub.reminders.admin.due import ReminderAdmin
+from notifyhub.reminders.admin.rules import ReminderRuleAdmin
+
+__all__ = ["ReminderAdmin", "ReminderRuleAdmin"]

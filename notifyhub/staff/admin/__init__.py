@@ -1,5 +1,5 @@
 """The staff app's pages in the console."""
 
-from notifyhub.staff.admin import audit, jobs, notices
+from notifyhub.staff.admin import audit, jobs, keys, notices, people, schedule
 
-__all__ = ["audit", "jobs", "notices"]
+__all__ = ["audit", "jobs", "keys", "notices", "people", "schedule"]

@@ -9,7 +9,6 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from notifyhub.core.registry import Finding, doctor_checks
-from notifyhub.customers.tests.factories import make_customer
 from notifyhub.staff import doctor
 from notifyhub.staff.models import NodeBeat, TickLease
 from notifyhub.staff.services.health import examine
@@ -76,15 +75,6 @@ def test_a_failing_tick_is_named() -> None:
 def test_an_unreachable_broker_is_found(settings: Any) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:1/0"
     assert doctor.check_broker().level == "error"
-
-
-def test_a_key_that_data_needs_and_nobody_configured_is_named(settings: Any) -> None:
-    make_customer()
-    assert doctor.check_field_keys().data["in_use"] == ["k1"]
-
-    settings.FIELD_KEYS = ["k2:" + "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
-    found = doctor.check_field_keys()
-    assert (found.level, found.data["missing"]) == ("error", ["k1"])
 
 
 def test_a_check_that_breaks_is_a_finding_and_stops_no_other() -> None:

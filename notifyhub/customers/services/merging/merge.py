@@ -84,7 +84,7 @@ def merge_customers(*, kept_id: int, merged_id: int, user: User | None = None) -
 
 
 def _take_over_fields(kept: Customer, merged: Customer) -> dict[str, Any]:
-    """Fill what the kept row lacks; return what was filled (names only: the values stay on the merged row)."""
+    """Fill what the kept row lacks; return names only: the values stay on the merged row."""
     filled: dict[str, Any] = {}
     changes: dict[str, Any] = {}
     for name in ("name", "city"):

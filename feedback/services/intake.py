@@ -1,0 +1,280 @@
+"""Logging a case: who calls, what about, what is open already."""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from feedback.models import Case, CaseState, Category, Interaction, Metric, Severity
+from feedback.models.flow import BY_TRIGGER
+from feedback.services import clocks, holds, news
+from feedback.services.numbers import draw_number
+from feedback.services.transitions import record_event
+from feedback.services.triage import raise_severity
+from notifyhub.core.contact import digits_of
+from notifyhub.core.errors import Refused
+from notifyhub.customers.models import ContactPoint, Customer, Order
+from notifyhub.customers.services.contacts import last7_hash, normalise, value_hash
+from notifyhub.customers.services.customers import create_customer
+from notifyhub.staff.models import Team, User
+
+SUMMARY = (5, 120)
+SERIOUS_DETAIL = 20
+PHONE = ContactPoint.Kind.PHONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """The number a case was opened from: checked, or kept as it was told."""
+
+    text: str
+    value: str | None
+    masked: str = ""
+
+    @property
+    def hashes(self) -> tuple[bytes | None, bytes | None]:
+        """Return the look-up hashes of the whole number and of its last seven digits."""
+        if self.value is None:
+            return None, None
+        return value_hash(kind=PHONE, value=self.value), last7_hash(digits_of(self.value))
+
+    @property
+    def last4(self) -> str:
+        """Return the last four digits, of an unchecked number too."""
+        return digits_of(self.text)[-4:]
+
+
+def read_caller(phone: str) -> Caller | None:
+    """Return the caller behind what was typed, None for nothing; raise Refused for what is no number."""
+    from notifyhub.core.contact import mask_phone
+
+    text = unicodedata.normalize("NFKC", phone or "").replace("\x00", "").strip()[:40]
+    if not text:
+        return None
+    digits = digits_of(text)
+    if len(digits) < 5:
+        raise Refused(_("Choose one of the customers found, or type the whole number."), field="phone")
+    value = normalise(kind=PHONE, raw=text)
+    # Landlines and numbers from abroad come in spellings we do not know: kept, marked, and found by four digits.
+    return Caller(
+        text=value or text, value=value, masked=mask_phone(value) if value else f"****{digits[-4:]}"
+    )
+
+
+def customers_with_phone(value: str) -> list[Customer]:
+    """Return the active customers whose phone this is."""
+    points = ContactPoint.objects.filter(kind=PHONE, value_hash=value_hash(kind=PHONE, value=value))
+    return list(
+        Customer.objects.filter(pk__in=points.values("customer_id"), state=Customer.State.ACTIVE).order_by(
+            "provisional", "-id"
+        )[:5]
+    )
+
+
+def open_duplicates(*, customer_id: int | None, phone: str = "", limit: int = 5) -> list[Case]:
+    """Return the open cases of this customer or from this number, newest first."""
+    wanted = Q(pk__in=[])
+    if customer_id:
+        wanted |= Q(customer_id=customer_id)
+    value = normalise(kind=PHONE, raw=phone) if phone else None
+    if value:
+        wanted |= Q(contact_hash=value_hash(kind=PHONE, value=value))
+    rows = Case.objects.open().filter(wanted).select_related("category", "owner")
+    return list(rows.defer("contact_phone").order_by("-created_at")[:limit])
+
+
+def likely_orders(*, customer_id: int, now: datetime, limit: int = 3) -> list[Order]:
+    """Return the customer's last orders, newest first; the page proposes one of the last 48 hours."""
+    return list(Order.objects.filter(customer_id=customer_id).order_by("-placed_at")[:limit])
+
+
+@transaction.atomic
+def log_case(
+    *,
+    actor: User | None,
+    category_id: int | None,
+    summary: str,
+    phone: str = "",
+    customer_id: int | None = None,
+    kind: str = Case.Kind.COMPLAINT,
+    source: str = Case.Source.PHONE,
+    caller_relation: str = Case.Caller.SELF,
+    order_number: str = "",
+    detail: str = "",
+    remedy_sought: str = "",
+    call_started_at: datetime | None = None,
+    external_ref: str = "",
+    delivery_ref: str = "",
+    delivery_line: str = "",
+) -> Case:
+    """Open a case and return it: the actor's and OPEN when an agent logs it, NEW when nobody does (actor None).
+
+    An unknown number makes a provisional customer. Raises Refused with the field to correct.
+    """
+    summary, detail = _clean(summary, 200), _clean(detail, 8000)
+    category = Category.objects.filter(pk=category_id, active=True).select_related("parent__parent").first()
+    caller = read_caller(phone) if phone and not (customer_id and len(digits_of(phone)) < 5) else None
+    if caller is None and customer_id is None:
+        raise Refused(_("Type the caller's number, or choose the customer."), field="phone")
+    if category is None:
+        raise Refused(_("Choose a category: press 1 to 8."), field="category")
+    if not SUMMARY[0] <= len(summary) <= SUMMARY[1]:
+        raise Refused(
+            _("Write %(least)d to %(most)d characters.") % {"least": 5, "most": 120}, field="summary"
+        )
+    _refuse_choice(Case.Kind, kind, "kind")
+    _refuse_choice(Case.Source, source, "source")
+    _refuse_choice(Case.Caller, caller_relation, "caller_relation")
+    if remedy_sought:
+        _refuse_choice(Case.Remedy, remedy_sought, "remedy_sought")
+    severity, word = raise_severity(severity=category.severity, text=f"{summary} {detail}")
+    if severity in (Severity.S1, Severity.S2) and len(detail) < SERIOUS_DETAIL:
+        raise Refused(
+            _("%(severity)s needs at least %(least)d characters of detail.")
+            % {"severity": severity, "least": SERIOUS_DETAIL},
+            field="detail",
+        )
+    now = timezone.now()
+    customer = _customer(customer_id, caller, actor)
+    live = actor is not None and source == Case.Source.PHONE
+    case = _create(
+        now=now,
+        actor=actor,
+        customer=customer,
+        caller=caller or _caller_of(customer),
+        category=category,
+        kind=kind,
+        source=source,
+        severity=severity,
+        caller_relation=caller_relation,
+        summary=summary,
+        detail=detail,
+        remedy_sought=remedy_sought,
+        order_number=_clean(order_number, 64),
+        call_started_at=call_started_at if call_started_at and call_started_at <= now else None,
+        external_ref=_clean(external_ref, 80),
+        delivery_ref=delivery_ref[:40],
+        delivery_line=delivery_line[:200],
+    )
+    _first_line(case, actor, live, now)
+    edge = BY_TRIGGER["log" if actor else "receive"]
+    record_event(case, edge.trigger, actor, to_state=edge.to, data={"severity": severity, "word": bool(word)})
+    clocks.start_clocks(case, now=now)
+    if actor is not None:
+        clocks.stop_clocks(case.pk, Metric.ACK, *([Metric.FIRST_REPLY] if live else []), at=now)
+    clocks.show_next_due([case.pk])
+    case.refresh_from_db()
+    holds.sync_hold(case)
+    news.tell_leads(case)
+    news.tell_opened(case)
+    return case
+
+
+def _clean(text: str, longest: int) -> str:
+    return unicodedata.normalize("NFC", text or "").replace("\x00", "").strip()[:longest]
+
+
+def _refuse_choice(choices: Any, value: str, field: str) -> None:
+    if value not in choices.values:
+        raise Refused(_("Choose one of the list."), field=field)
+
+
+def _customer(customer_id: int | None, caller: Caller | None, actor: User | None) -> Customer | None:
+    if customer_id is not None:
+        customer = Customer.objects.filter(pk=customer_id).first()
+        if customer is not None and customer.merged_into_id:
+            customer = Customer.objects.filter(pk=customer.merged_into_id).first()
+        if customer is None or customer.state != Customer.State.ACTIVE:
+            raise Refused(_("This customer cannot be chosen any more. Search again."), field="phone")
+        return customer
+    if caller is None or caller.value is None:
+        return None
+    known = customers_with_phone(caller.value)
+    if len(known) > 1:
+        raise Refused(
+            _("%d customers have this number. Choose the one who speaks.") % len(known), field="phone"
+        )
+    return known[0] if known else create_customer(provisional=True, contacts={"phone": caller.text})
+
+
+def _caller_of(customer: Customer | None) -> Caller | None:
+    if customer is None:
+        return None
+    point = ContactPoint.objects.filter(customer=customer, kind=PHONE, primary=True).first()
+    return Caller(text=str(point.value), value=str(point.value), masked=point.masked) if point else None
+
+
+def _team_of(category: Category, actor: User | None) -> Team | None:
+    branch: Category | None = category
+    while branch is not None:
+        if branch.team_id:
+            return branch.team
+        branch = branch.parent
+    if actor is None:
+        return None
+    return (
+        Team.objects.filter(memberships__user=actor, department=Team.Department.SERVICE)
+        .order_by("pk")
+        .first()
+    )
+
+
+def _create(
+    *,
+    now: datetime,
+    actor: User | None,
+    customer: Customer | None,
+    caller: Caller | None,
+    category: Category,
+    severity: str,
+    **facts: Any,
+) -> Case:
+    full, seven = caller.hashes if caller else (None, None)
+    order = facts["order_number"]
+    day = timezone.localdate(now).isoformat()
+    print_of = f"{customer.pk if customer else ''}|{category.pk}|{order}|{day}"
+    return Case.objects.create(
+        number=draw_number(now=now),
+        customer=customer,
+        contact_phone=caller.text if caller else None,
+        contact_hash=full,
+        contact_last7_hash=seven,
+        contact_last4=caller.last4 if caller else "",
+        contact_masked=caller.masked if caller else "",
+        contact_verified=caller is None or caller.value is not None,
+        subject_ref=f"order:{order}" if order else "",
+        category=category,
+        severity=severity,
+        priority=severity.replace("S", "P"),
+        owner=actor,
+        owned_at=now if actor else None,
+        team=_team_of(category, actor),
+        state=CaseState.OPEN if actor else CaseState.NEW,
+        last_customer_at=now,
+        unanswered=actor is None,
+        fingerprint=hashlib.sha256(print_of.encode()).hexdigest(),
+        created_at=now,
+        created_by=actor,
+        **facts,
+    )
+
+
+def _first_line(case: Case, actor: User | None, live: bool, now: datetime) -> None:
+    """Write what the customer said as the first line of the thread."""
+    Interaction.objects.create(
+        case=case,
+        origin_case=case,
+        direction=Interaction.Direction.IN,
+        kind=Interaction.Kind.CALL if live else Interaction.Kind.MESSAGE,
+        at=case.call_started_at or now,
+        author=actor,
+        body=case.detail or case.summary,
+    )
+    if live:
+        Case.objects.filter(pk=case.pk).update(last_agent_at=now)

@@ -1,0 +1,27 @@
+"""Demo customers: five thousand people of several Chinese cities, with orders, events and consents."""
+
+from collections.abc import Callable
+from random import Random
+
+from notifyhub.core.registry import demo_loaders
+from notifyhub.customers.demo.orders import load_orders
+from notifyhub.customers.demo.people import load_people
+from notifyhub.customers.demo.topics import load_consents, load_topics
+
+COUNT = 5_000
+
+
+def load(say: Callable[[str], None]) -> None:
+    """Make topics, customers, orders, events and consents."""
+    rng = Random(20261120)
+    load_topics()
+    ids = load_people(rng, COUNT)
+    say(f"{len(ids):,} customers in ten cities; nobody owns their numbers and mailboxes")
+    orders = load_orders(rng, ids)
+    say(f"{orders:,} orders and the events behind them")
+    say(f"{load_consents():,} consents, each with the record of how it was given")
+
+
+def register() -> None:
+    """Hand the loader to the registry."""
+    demo_loaders.register("customers", load, order=10)

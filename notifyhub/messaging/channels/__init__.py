@@ -1,0 +1,1 @@
+"""One small class per vendor behind one contract: see `base`."""

@@ -1,0 +1,1 @@
+"""Mail over SMTP: `mime` writes the message, `client` speaks the protocol, `backend` keeps connections."""

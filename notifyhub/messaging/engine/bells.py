@@ -1,0 +1,25 @@
+"""Ringing the workers by the names of their tasks: planning and services stand below the tasks."""
+
+from celery import current_app
+
+from notifyhub.core.doorbell import ring
+from notifyhub.messaging.models.dispatch import Priority
+
+PLAN = "messaging.plan_dispatch"
+REALTIME = "messaging.drain_realtime"
+BULK = "messaging.drain_bulk"
+
+
+def ring_for(priority: int, *, expires: int | None = None) -> None:
+    """Wake a worker of that class after the commit under way.
+
+    A ring that is repeated anyway `expires` after some seconds, so that none pile up behind busy workers.
+    """
+    name, queue = (REALTIME, "realtime") if priority == Priority.REALTIME else (BULK, "bulk")
+    signature = current_app.signature(name)
+    ring(signature.set(expires=expires) if expires else signature, queue=queue)
+
+
+def ring_planner(dispatch_id: int) -> None:
+    """Have the dispatch planned after the commit under way."""
+    ring(current_app.signature(PLAN), dispatch_id, queue="bulk")

@@ -1,0 +1,149 @@
+"""From one row of the window to the message that is handed over."""
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from django.conf import settings
+
+from notifyhub.core import crypto
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.channels.base import Message, Sender
+from notifyhub.messaging.models import Dispatch, SenderIdentity
+from notifyhub.messaging.registry import item_variables
+from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, unsubscribe_url
+from notifyhub.messaging.services import copies
+
+Row = dict[str, Any]
+
+
+class NoContent(Exception):
+    """The template has no text for this channel."""
+
+
+class NotAllowListed(Exception):
+    """Outside production a real account may not write to this address."""
+
+
+class Composer:
+    """What the rows of one lease have in common: dispatches, programs, senders."""
+
+    def __init__(self, dispatch_ids: Iterable[int]) -> None:
+        self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
+        self._programs: dict[int, Program | RenderError] = {}
+        self._identities: list[SenderIdentity] | None = None
+
+    def dispatch(self, dispatch_id: int) -> Dispatch:
+        """Return the dispatch as it was when the lease was taken."""
+        return self._dispatches[dispatch_id]
+
+    def variables(self, rows: list[Row]) -> dict[int, dict[str, Any]]:
+        """Return the variables of each row by its id; the origins are asked once per dispatch."""
+        keys: dict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            keys[row["dispatch_id"]].append(row["dedup_key"])
+        given: dict[int, dict[int, dict[str, Any]]] = {}
+        for dispatch_id, dedup_keys in keys.items():
+            provider = item_variables.get(self.dispatch(dispatch_id).origin_kind)
+            given[dispatch_id] = provider(dispatch_id, dedup_keys) if provider else {}
+        return {
+            row["id"]: {
+                **customer_variables(row),
+                **_item_variables(row),
+                **given[row["dispatch_id"]].get(row["dedup_key"], {}),
+            }
+            for row in rows
+        }
+
+    def compose(self, row: Row, variables: dict[str, Any], *, backend_is_real: bool) -> tuple[Message, bytes]:
+        """Return the message of a row and the encrypted copy to keep of it.
+
+        Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.
+        """
+        dispatch = self.dispatch(row["dispatch_id"])
+        channel = row["channel"]
+        address = crypto.decrypt(bytes(row["contact"])) if row["contact"] is not None else ""
+        if backend_is_real and not allow_listed(address):
+            raise NotAllowListed
+        program = self._program(dispatch)
+        if channel not in program.channels:
+            raise NoContent
+        headers: tuple[tuple[str, str], ...] = ()
+        if dispatch.message_class != MessageClass.TRANSACTIONAL:
+            link = unsubscribe_url(dispatch_id=dispatch.pk, delivery_id=row["id"])
+            variables = {**variables, UNSUBSCRIBE_VARIABLE: link}
+            if channel == Channel.EMAIL:
+                # RFC 8058: both headers, and the address acts on POST only.
+                headers = (
+                    ("List-Unsubscribe", f"<{link}>"),
+                    ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+                )
+        language = row["locale"] or "zh-hans"
+        rendered = program.render(channel=channel, language=language, variables=variables)
+        identity = self._sender(channel, dispatch.message_class)
+        if identity and identity.signature and channel == Channel.SMS:
+            rendered = dataclasses.replace(rendered, text=f"【{identity.signature}】{rendered.text}")
+        message = Message(
+            reference=f"{dispatch.pk}-{row['id']}",
+            key=f"{dispatch.key.hex}.{row['id']}",
+            channel=channel,
+            to=address,
+            to_name=row["name"] or "",
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            language=language,
+            sender=_sender_of(identity),
+            headers=headers,
+        )
+        copy = copies.pack(
+            program=program, channel=channel, language=language, rendered=rendered, variables=variables
+        )
+        return message, copy
+
+    def _program(self, dispatch: Dispatch) -> Program:
+        found = self._programs.get(dispatch.pk)
+        if found is None:
+            try:
+                found = program_for(dispatch)
+            except RenderError as error:
+                found = error
+            self._programs[dispatch.pk] = found
+        if isinstance(found, RenderError):
+            raise found
+        return found
+
+    def _sender(self, channel: str, message_class: str) -> SenderIdentity | None:
+        if self._identities is None:
+            self._identities = list(SenderIdentity.objects.filter(active=True).order_by("pk"))
+        return next(
+            (
+                one
+                for one in self._identities
+                if one.channel == channel and (not one.classes or message_class in one.classes)
+            ),
+            None,
+        )
+
+
+def _sender_of(identity: SenderIdentity | None) -> Sender:
+    if identity is None:
+        return Sender()
+    return Sender(name=identity.from_name, email=identity.from_email, reply_to=identity.reply_to)
+
+
+def _item_variables(row: Row) -> dict[str, Any]:
+    if row["item_variables"] is None:
+        return {}
+    return dict(json.loads(crypto.decrypt(bytes(row["item_variables"]))))
+
+
+def allow_listed(address: str) -> bool:
+    """Say whether a real account may write to `address` here; in production it always may."""
+    return settings.PRODUCTION or any(
+        fnmatchcase(address.lower(), pattern.strip().lower()) for pattern in settings.ALLOW_RECIPIENTS
+    )

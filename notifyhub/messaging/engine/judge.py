@@ -1,0 +1,80 @@
+"""What one answer of a provider means for one row: a table of cases without a database."""
+
+from typing import Any
+
+from notifyhub.customers.models.consent import MessageClass
+from notifyhub.messaging.channels.base import LEASE_LOST, Result
+from notifyhub.messaging.engine.retry import delay_before
+from notifyhub.messaging.engine.write import Verdict
+from notifyhub.messaging.models import Delivery, DeliveryEvent
+
+State = Delivery.State
+Reason = Delivery.Reason
+Kind = DeliveryEvent.Kind
+
+# Classes for which a message in doubt is sent once more, with the same Message-ID.
+ASSURED = frozenset({MessageClass.TRANSACTIONAL.value, MessageClass.SERVICE.value})
+# The mark on a planned row that its one re-send is under way.
+IN_DOUBT = frozenset({Reason.AMBIGUOUS.value, Reason.WORKER_DIED.value})
+
+
+def judge_result(
+    row: dict[str, Any],
+    result: Result,
+    *,
+    account_id: int,
+    message_class: str,
+    copy: bytes | None,
+    chance: float | None = None,
+) -> Verdict:
+    """Return the verdict on `row` (with its `id`, `tries` and `mark`) after `result`.
+
+    The rows of a window share one `chance`, the dice of the jitter, so that they wait in one side batch.
+    """
+    verdict = Verdict(
+        row=row["id"],
+        state=State.SENT,
+        kind=Kind.SENT,
+        tries=row["tries"] + 1,
+        account_id=account_id,
+        ref=result.provider_ref,
+        code=result.code,
+        detail=result.detail,
+    )
+    if result is LEASE_LOST:
+        # Nothing was tried, so nothing is counted.
+        verdict.state, verdict.kind, verdict.tries = State.PLANNED, Kind.RETRY, row["tries"]
+        verdict.reason, verdict.delay = row["mark"], 0.0
+    elif result.kind == "accepted":
+        verdict.copy = copy
+        if result.delivered:
+            verdict.state = State.DELIVERED
+    elif result.kind == "permanent":
+        verdict.state, verdict.kind, verdict.reason = State.FAILED, Kind.FAILED, Reason.REJECTED
+    elif result.kind == "transient":
+        _judge_transient(verdict, row, result, chance)
+    else:
+        verdict.copy = copy
+        _judge_ambiguous(verdict, row, message_class, chance)
+    return verdict
+
+
+def _judge_transient(verdict: Verdict, row: dict[str, Any], result: Result, chance: float | None) -> None:
+    delay = delay_before(tries=verdict.tries, retry_after=result.retry_after, chance=chance)
+    if delay is not None:
+        # A mark of doubt stays: whatever comes of this try, there is no second re-send.
+        verdict.state, verdict.kind = State.PLANNED, Kind.RETRY
+        verdict.reason, verdict.delay = row["mark"], delay
+    elif row["mark"] in IN_DOUBT:
+        # The first try may have arrived, so "failed" would not be honest.
+        verdict.state, verdict.kind, verdict.reason = State.UNKNOWN, Kind.UNKNOWN, row["mark"]
+    else:
+        verdict.state, verdict.kind, verdict.reason = State.FAILED, Kind.FAILED, Reason.TOO_MANY_TRIES
+
+
+def _judge_ambiguous(verdict: Verdict, row: dict[str, Any], message_class: str, chance: float | None) -> None:
+    if message_class in ASSURED and row["mark"] not in IN_DOUBT:
+        verdict.state, verdict.kind, verdict.reason = State.PLANNED, Kind.RETRY, Reason.AMBIGUOUS
+        verdict.delay = delay_before(tries=1, retry_after=None, chance=chance)
+    else:
+        verdict.state, verdict.kind, verdict.reason = State.UNKNOWN, Kind.UNKNOWN, Reason.AMBIGUOUS

@@ -1,0 +1,177 @@
+"""Taking batches from the ready ones, and giving them back.
+
+All clocks here are the database's; the worker measures its own time on its monotonic clock only.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from notifyhub.messaging.models.dispatch import Priority
+
+REALTIME_BATCHES = 50
+
+# Work is what runs, and what must be brought to its end: cancelled, or expired while it was paused.
+_WORK = """
+    (j.state = 'running' OR j.state = 'cancelling'
+     OR (j.state = 'paused' AND j.expires_at <= statement_timestamp()))
+"""
+_REACHABLE = """
+    (b.channel <> ALL(%(blocked)s) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
+"""
+_PACED = "(j.next_at IS NULL OR j.next_at <= statement_timestamp() OR j.state = 'cancelling')"
+
+_TAKEN = """
+UPDATE messaging_batch t
+SET state = 1, epoch = t.epoch + 1, tries = t.tries + 1, owner = %(owner)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+FROM pick WHERE t.id = pick.id
+RETURNING t.id, t.dispatch_id, t.channel, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries, t.reasons
+"""
+
+# The dispatch least recently served, then its oldest due batch. The dispatch itself is not locked to be
+# chosen: with one dispatch and two workers the second would find nothing to do.
+_LEASE_BULK = f"""
+WITH chosen AS (
+    SELECT j.id FROM messaging_dispatch j
+    WHERE j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_PACED}
+      AND j.priority = {Priority.BULK.value}
+      AND EXISTS (SELECT 1 FROM messaging_batch b WHERE b.dispatch_id = j.id AND b.state = 0
+                  AND b.not_before <= statement_timestamp() AND {_REACHABLE})
+    ORDER BY j.served_at NULLS FIRST, j.id LIMIT 1
+), pick AS (
+    SELECT b.id, b.dispatch_id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
+    WHERE b.dispatch_id = (SELECT id FROM chosen) AND b.state = 0
+      AND b.not_before <= statement_timestamp() AND {_REACHABLE}
+    ORDER BY b.not_before, b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+), served AS (
+    -- A dispatch with a rate of its own is handed out a second's worth at a time.
+    UPDATE messaging_dispatch j SET served_at = clock_timestamp(),
+        next_at = CASE WHEN j.rate_per_second IS NULL THEN NULL
+                       ELSE clock_timestamp() + make_interval(
+                           secs => least(j.rate_per_second, %(window)s)::float / j.rate_per_second) END
+    FROM pick WHERE j.id = pick.dispatch_id
+)
+{_TAKEN}
+"""
+
+_LEASE_REALTIME = f"""
+WITH pick AS (
+    SELECT b.id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
+    WHERE b.state = 0 AND b.priority = {Priority.REALTIME.value} AND b.not_before <= statement_timestamp()
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE}
+    ORDER BY b.not_before, b.id LIMIT {REALTIME_BATCHES} FOR UPDATE OF b SKIP LOCKED
+)
+{_TAKEN}
+"""
+
+_DUE = f"""
+SELECT EXISTS (
+    SELECT 1 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
+    WHERE b.state = 0 AND b.priority = %(priority)s AND b.not_before <= statement_timestamp()
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {{reachable}})
+"""
+
+_EXTEND = """
+UPDATE messaging_batch SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE id = ANY(%(ids)s) AND state = 1 AND owner = %(owner)s
+"""
+
+# A lease given back by a living worker is no sign of a batch that kills.
+_GIVE_BACK = """
+UPDATE messaging_batch t SET state = 0, owner = '', lease_until = NULL, tries = greatest(t.tries - 1, 0),
+    not_before = greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
+FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
+WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+"""
+
+
+@dataclass(kw_only=True)
+class LeasedBatch:
+    """A batch in this worker's hands. `cursor` follows what it has settled."""
+
+    id: int
+    dispatch_id: int
+    channel: str
+    lo: int
+    hi: int
+    ids: list[int] | None
+    cursor: int
+    epoch: int
+    tries: int
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Say whether nothing of it is left."""
+        return self.cursor >= self.hi
+
+
+@dataclass(kw_only=True)
+class Lease:
+    """What was leased at one moment, and until when it may be used on this process's own clock."""
+
+    owner: str
+    seconds: float
+    batches: list[LeasedBatch]
+    taken: float = field(default_factory=time.monotonic)
+
+    def may_send(self) -> bool:
+        """Say whether a message may still be handed over: not past 70% of the lease."""
+        return time.monotonic() < self.taken + 0.7 * self.seconds
+
+    def extend(self) -> None:
+        """Prolong the lease by the database's clock; a lease that was lost meanwhile stays lost."""
+        asked = time.monotonic()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _EXTEND,
+                {"ids": [one.id for one in self.batches], "owner": self.owner, "seconds": self.seconds},
+            )
+            if cursor.rowcount:
+                self.taken = asked
+
+    def give_back(self, batches: list[LeasedBatch] | None = None, *, delay: float = 0.0) -> None:
+        """Return batches that are not done to the ready ones, due again after `delay` seconds."""
+        left = [one for one in (self.batches if batches is None else batches) if not one.done]
+        if left:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _GIVE_BACK,
+                    {
+                        "ids": [one.id for one in left],
+                        "epochs": [one.epoch for one in left],
+                        "delay": delay,
+                    },
+                )
+
+
+def take_lease(*, owner: str, priority: int, seconds: float, window: int, blocked: list[str]) -> Lease | None:
+    """Lease what is due: one batch for bulk, up to 50 for realtime; None if nothing is due or free."""
+    statement = _LEASE_REALTIME if priority == Priority.REALTIME else _LEASE_BULK
+    values: dict[str, Any] = {"owner": owner, "seconds": seconds, "window": window, "blocked": blocked}
+    # Before the statement: the lease runs from then at the earliest.
+    asked = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if not rows:
+        return None
+    return Lease(owner=owner, seconds=seconds, batches=[_batch(row) for row in rows], taken=asked)
+
+
+def _batch(row: dict[str, Any]) -> LeasedBatch:
+    reasons = row.pop("reasons")
+    return LeasedBatch(**row, reasons=json.loads(reasons) if isinstance(reasons, str) else reasons)
+
+
+def is_due(*, priority: int, blocked: list[str] | None = None) -> bool:
+    """Say whether work of that class is ready; with `blocked`, only over channels that are open."""
+    reachable = "TRUE" if blocked is None else _REACHABLE
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE.format(reachable=reachable), {"priority": priority, "blocked": blocked or []})
+        return bool(cursor.fetchone()[0])

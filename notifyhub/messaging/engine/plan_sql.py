@@ -1,0 +1,201 @@
+"""The one statement that decides who of an audience is sent to, over which channel, and who is not and why.
+
+The planner wraps it in an INSERT, the forecast in a SELECT: they cannot differ. Everything is a join of sets
+over one range of ids, and the range is repeated on every side: left to guess, the database would aggregate
+the whole table for each range.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from notifyhub.customers.models.consent import CONTACT_KIND, MessageClass
+from notifyhub.messaging.models import Delivery
+
+Reason = Delivery.Reason
+
+# A subject hold does not silence the answer to the dispute it came from, nor a security code.
+SUBJECT_HOLD_EXEMPT = ("case", "security")
+
+Sql = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """What the statement needs to know of a dispatch. `channels` is the chain with a reason against each
+    that is out for everybody ("" if it is not); `audience` an SQL expression over alias `c`, or None for
+    the items of the dispatch."""
+
+    message_class: str
+    channels: tuple[tuple[str, str], ...]
+    audience: str | None
+    topic_id: int | None = None
+    topic_code: str = ""
+    subject_ref: str = ""
+    origin_kind: str = ""
+    dispatch_id: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def embed(sql: str, params: list[Any]) -> str:
+    """Return `sql` with its parameters quoted in, so that it can stand inside a statement with named ones."""
+    if not params:
+        return sql
+    composed: str = connection.ops.compose_sql(sql, params)  # type: ignore[attr-defined]
+    return composed.replace("%", "%%")
+
+
+def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
+    """Return the WITH list that ends in `judged`: customer_id, dedup_key, channel, contact_id, reason ('' is
+    sendable), for ids in (low, high]. `earlier` says that lower ids were planned before."""
+    params = {
+        "low": low,
+        "high": high,
+        "topic": gates.topic_id,
+        "topic_code": gates.topic_code,
+        "subject": gates.subject_ref,
+        "dispatch": gates.dispatch_id,
+        "skipped": Delivery.State.SKIPPED,
+        **gates.extra,
+    }
+    ctes = [f"people AS ({_people(gates)})"]
+    steps = [_step(gates, place, *channel) for place, channel in enumerate(gates.channels)]
+    if len(steps) == 1:
+        ctes.append(f"chosen AS ({steps[0]})")
+    else:
+        # The first channel of the chain that passes; a customer without one keeps the first one's reason.
+        ctes.append(f"steps AS ({' UNION ALL '.join(steps)})")
+        ctes.append(
+            "chosen AS (SELECT DISTINCT ON (dedup_key) * FROM steps "
+            "ORDER BY dedup_key, (reason <> ''), place)"
+        )
+    ctes.append(f"judged AS ({_judge(gates, earlier=earlier)})")
+    return "WITH " + ",\n".join(ctes), params
+
+
+def _people(gates: Gates) -> str:
+    if gates.audience is not None:
+        return f"""
+            SELECT c.id AS customer_id, c.id AS dedup_key, %(subject)s::text AS subject_ref,
+                   NULL::bigint AS contact_wanted, NULL::text AS kind_wanted
+            FROM customers_customer c
+            WHERE c.id > %(low)s AND c.id <= %(high)s AND ({gates.audience})"""
+    # A customer merged since the item was made is reached as the one they were merged into.
+    return """
+        SELECT coalesce(c.merged_into_id, c.id) AS customer_id, i.item AS dedup_key,
+               coalesce(nullif(i.subject_ref, ''), %(subject)s) AS subject_ref,
+               w.id AS contact_wanted, w.kind AS kind_wanted
+        FROM messaging_dispatchitem i
+        JOIN customers_customer c ON c.id = i.customer_id
+        LEFT JOIN customers_contactpoint w ON w.id = i.contact_id
+        WHERE i.dispatch_id = %(dispatch)s AND i.item > %(low)s AND i.item <= %(high)s"""
+
+
+def _range(gates: Gates, column: str) -> str:
+    return f"AND {column} > %(low)s AND {column} <= %(high)s" if gates.audience is not None else ""
+
+
+def _step(gates: Gates, place: int, channel: str, closed: str) -> str:
+    """Return the SELECT that judges everybody on one channel."""
+    kind = CONTACT_KIND[channel]
+    joins: list[str] = []
+    cases: list[str] = [f"WHEN TRUE THEN '{closed}'"] if closed else []
+    contact = "NULL::bigint", "NULL::bytea"
+    if kind is not None:
+        contact = "k.id", "k.value_hash"
+        wanted = 'k."primary"'
+        if gates.audience is None:
+            wanted = f"CASE WHEN p.kind_wanted = '{kind}' THEN k.id = p.contact_wanted ELSE k.\"primary\" END"
+        joins.append(
+            f"LEFT JOIN customers_contactpoint k ON k.customer_id = p.customer_id AND k.kind = '{kind}' "
+            f"AND {wanted} {_range(gates, 'k.customer_id')}"
+        )
+        cases += [
+            f"WHEN k.id IS NULL THEN '{Reason.NO_CONTACT}'",
+            f"WHEN NOT k.valid THEN '{Reason.INVALID_CONTACT}'",
+        ]
+        # One join per scope, each on the whole unique key, so that it can neither double a row nor force a
+        # scan of all suppressions.
+        for scope in ("all", "promotional")[: 2 if gates.message_class == MessageClass.PROMOTIONAL else 1]:
+            joins.append(
+                f"LEFT JOIN customers_suppression x_{scope} ON x_{scope}.value_hash = k.value_hash "
+                f"AND x_{scope}.kind = '{kind}' AND x_{scope}.scope = '{scope}' "
+                f"AND x_{scope}.lifted_at IS NULL"
+            )
+            cases.append(f"WHEN x_{scope}.id IS NOT NULL THEN '{Reason.SUPPRESSED}'")
+    _add_consent(gates, channel, joins, cases)
+    _add_holds(gates, channel, joins, cases)
+    return f"""
+        SELECT p.customer_id, p.dedup_key, p.subject_ref, {place} AS place,
+               '{channel}'::text AS channel, {contact[0]} AS contact_id, {contact[1]} AS value_hash,
+               CASE {" ".join(cases)} ELSE '' END AS reason
+        FROM people p {" ".join(joins)}"""
+
+
+def _add_consent(gates: Gates, channel: str, joins: list[str], cases: list[str]) -> None:
+    if gates.message_class == MessageClass.TRANSACTIONAL or gates.topic_id is None:
+        return
+    joins.append(
+        "LEFT JOIN customers_consent g ON g.customer_id = p.customer_id AND g.topic_id = %(topic)s "
+        f"AND g.channel = '{channel}' {_range(gates, 'g.customer_id')}"
+    )
+    cases.append(f"WHEN g.decision = 'out' THEN '{Reason.OPTED_OUT}'")
+    if gates.message_class == MessageClass.PROMOTIONAL:
+        cases.append(f"WHEN g.decision IS NULL THEN '{Reason.NO_CONSENT}'")
+
+
+def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str]) -> None:
+    in_force = "h.released_at IS NULL AND (h.ends_at IS NULL OR h.ends_at > statement_timestamp())"
+    if gates.message_class == MessageClass.PROMOTIONAL:
+        joins.append(
+            f"LEFT JOIN (SELECT DISTINCT h.customer_id FROM customers_hold h WHERE {in_force} "
+            f"{_range(gates, 'h.customer_id')} AND (h.scope = 'promotions' "
+            "OR (h.scope = 'topic' AND h.scope_value = %(topic_code)s) "
+            f"OR (h.scope = 'channel' AND h.scope_value = '{channel}'))) hp "
+            "ON hp.customer_id = p.customer_id"
+        )
+        cases.append(f"WHEN hp.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
+    about_a_subject = gates.subject_ref or gates.audience is None
+    if about_a_subject and gates.origin_kind not in SUBJECT_HOLD_EXEMPT:
+        joins.append(
+            "LEFT JOIN (SELECT DISTINCT h.customer_id, h.scope_value FROM customers_hold h "
+            f"WHERE {in_force} AND h.scope = 'subject' {_range(gates, 'h.customer_id')}) hs "
+            "ON hs.customer_id = p.customer_id AND hs.scope_value = p.subject_ref AND p.subject_ref <> ''"
+        )
+        cases.append(f"WHEN hs.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
+
+
+def _judge(gates: Gates, *, earlier: bool) -> str:
+    """Return the SELECT that keeps one message per contact point, subject and dispatch."""
+    seen_before = ""
+    if earlier:
+        # Contact points repeat rarely, so this is one look-up by hash per row that finds only itself. The
+        # ledger row is then found by its dedup key (a customer), or for items by its customer.
+        found = (
+            "e.dedup_key = o.customer_id AND e.step = 0"
+            if gates.audience is not None
+            else "e.customer_id = o.customer_id"
+        )
+        seen_before = f"""
+            WHEN s.reason = '' AND s.value_hash IS NOT NULL AND EXISTS (
+                SELECT 1 FROM customers_contactpoint o
+                JOIN messaging_delivery e ON e.dispatch_id = %(dispatch)s AND {found}
+                    AND e.contact_id = o.id AND e.channel = s.channel AND e.state <> %(skipped)s
+                    AND e.dedup_key <= %(low)s
+                LEFT JOIN messaging_dispatchitem ei
+                    ON ei.dispatch_id = e.dispatch_id AND ei.item = e.dedup_key
+                WHERE o.value_hash = s.value_hash AND o.customer_id <> s.customer_id
+                    AND coalesce(nullif(ei.subject_ref, ''), %(subject)s) = s.subject_ref
+            ) THEN '{Reason.DUPLICATE_CONTACT}'"""
+    return f"""
+        SELECT s.customer_id, s.dedup_key, s.channel, s.contact_id,
+               CASE
+                   WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(
+                       s.customer_id) OVER (PARTITION BY s.reason, s.channel, s.value_hash, s.subject_ref
+                                            ORDER BY s.dedup_key)
+                   THEN '{Reason.DUPLICATE_CONTACT}'
+                   {seen_before}
+                   ELSE s.reason
+               END AS reason
+        FROM chosen s"""

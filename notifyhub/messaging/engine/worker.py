@@ -1,0 +1,117 @@
+"""Serving leases, window by window, until nothing is due or time is up."""
+
+import os
+import secrets
+import socket
+import time
+
+from django.conf import settings
+from django.db import reset_queries
+
+from notifyhub.messaging.engine.accounts import Accounts
+from notifyhub.messaging.engine.careful import is_suspect
+from notifyhub.messaging.engine.compose import Composer
+from notifyhub.messaging.engine.lease import Lease, LeasedBatch, is_due, take_lease
+from notifyhub.messaging.engine.stopping import is_stopping
+from notifyhub.messaging.engine.transport import Transport
+from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
+from notifyhub.messaging.models.dispatch import Priority
+
+# Nothing can be leased though something is due: an empty bucket, a paced dispatch, another worker's lock.
+PAUSE_SECONDS = 0.05
+
+
+class Worker:
+    """Drains one class of work through one transport; `name` goes into leases and events."""
+
+    def __init__(
+        self, transport: Transport, *, lease_seconds: float | None = None, window: int = WINDOW_ROWS
+    ) -> None:
+        self.transport = transport
+        self.lease_seconds = float(settings.LEASE_SECONDS if lease_seconds is None else lease_seconds)
+        self.window = window
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"[:120]
+
+    def drain(self, *, priority: int, seconds: float) -> int:
+        """Work off what is due of that class for at most about `seconds`; return how many rows ended.
+
+        Ends early when nothing is due, when only shut circuits keep the rest back, or when a stop is asked
+        for; what is leased and not done then goes back, and no row is left in doubt.
+        """
+        rows = 0
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not is_stopping():
+            accounts = Accounts()
+            lease = take_lease(
+                owner=self.name,
+                priority=priority,
+                seconds=self.lease_seconds,
+                window=self.window,
+                blocked=accounts.blocked_channels(),
+            )
+            if lease is not None:
+                rows += self._serve(lease, accounts=accounts, until=until)
+            elif is_due(priority=priority, blocked=accounts.shut_channels()):
+                time.sleep(PAUSE_SECONDS)
+            else:
+                break
+            reset_queries()
+        return rows
+
+    def has_work(self, *, priority: int) -> bool:
+        """Say whether something of that class is due that more than waiting can be done about."""
+        return is_due(priority=priority, blocked=Accounts().shut_channels())
+
+    def _serve(self, lease: Lease, *, accounts: Accounts, until: float) -> int:
+        composer = Composer(batch.dispatch_id for batch in lease.batches)
+        suspects = [batch for batch in lease.batches if is_suspect(batch)]
+        plain = [batch for batch in lease.batches if not is_suspect(batch)]
+        rows = self._work(lease, plain, accounts, composer, until, careful=False)
+        for batch in suspects:
+            rows += self._work(lease, [batch], accounts, composer, until, careful=True)
+        lease.give_back()
+        return rows
+
+    def _work(
+        self,
+        lease: Lease,
+        batches: list[LeasedBatch],
+        accounts: Accounts,
+        composer: Composer,
+        until: float,
+        *,
+        careful: bool,
+    ) -> int:
+        rows = 0
+        while batches and not is_stopping() and time.monotonic() < until and lease.may_send():
+            take = 1 if careful else max(1, self.window // len(batches))
+            rates = [composer.dispatch(one.dispatch_id).rate_per_second for one in batches]
+            paced = [rate for rate in rates if rate is not None]
+            if paced:
+                take = max(1, min(take, min(paced)))
+            done = run_window(
+                lease,
+                batches,
+                transport=self.transport,
+                accounts=accounts,
+                composer=composer,
+                take=take,
+                careful=careful,
+            )
+            rows += done.rows
+            left = [*done.waiting, *done.lost]
+            batches = [one for one in batches if not one.done and one not in left]
+            if paced:
+                # Its next share is due when the dispatch is: the lease decides that for all workers.
+                break
+        return rows
+
+
+def drain_realtime(worker: Worker, *, seconds: float) -> int:
+    """Drain realtime work; return how many rows ended."""
+    return worker.drain(priority=Priority.REALTIME, seconds=seconds)
+
+
+def drain_bulk(worker: Worker, *, seconds: float) -> int:
+    """Drain bulk work; return how many rows ended."""
+    return worker.drain(priority=Priority.BULK, seconds=seconds)

@@ -1,0 +1,53 @@
+"""What a dispatch must have before it is accepted; the forecast asks the same."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.errors import Refused
+from notifyhub.customers.models import Topic
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.customers.services.audiences import compile_audience
+from notifyhub.messaging.models import TemplateVersion
+
+
+def check_content(*, template_version: TemplateVersion | None, text: dict[str, str] | None) -> None:
+    """Raise Refused if content is missing or a draft."""
+    if template_version is None and not (text or {}).get("body", "").strip():
+        raise Refused(_("There is nothing to say. Choose a template or write a text."), field="text")
+    if template_version is not None and template_version.state == TemplateVersion.State.DRAFT:
+        raise Refused(_("This template version is a draft. Publish it first."), field="template_version")
+
+
+def check_chain(chain: list[dict[str, Any]]) -> None:
+    """Raise Refused if a channel is missing, unknown or named twice."""
+    channels = [step.get("channel") if isinstance(step, dict) else None for step in chain]
+    if not channels:
+        raise Refused(_("Choose at least one channel."), field="chain")
+    if any(channel not in Channel.values for channel in channels) or len(set(channels)) < len(channels):
+        raise Refused(_("A channel in the chain is unknown or named twice."), field="chain")
+
+
+def check_class(*, message_class: str, topic: Topic | None) -> None:
+    """Raise Refused if the class or its topic does not fit."""
+    if message_class not in MessageClass.values:
+        raise Refused(_("This message class is unknown."), field="message_class")
+    if message_class != MessageClass.TRANSACTIONAL and topic is None:
+        # Without a topic there is no consent to look at.
+        raise Refused(_("Choose a topic; only transactional messages go without one."), field="topic")
+    if topic is not None and topic.message_class != message_class:
+        raise Refused(_("This topic belongs to another message class."), field="topic")
+
+
+def check_audience(*, audience: dict[str, Any], items: Sequence[Any]) -> None:
+    """Raise Refused if nobody is named, or the rule is wrong."""
+    kind = audience.get("kind")
+    if kind == "rule":
+        compile_audience(audience.get("rule"))  # type: ignore[arg-type]
+        if items:
+            raise Refused(_("A rule and a list of recipients do not go together."), field="audience")
+    elif kind != "items":
+        raise Refused(_("Say who gets it: a rule or a list of recipients."), field="audience")
+    if len({item.item for item in items}) < len(items):
+        raise Refused(_("A recipient is named twice."), field="audience")

@@ -1,0 +1,75 @@
+"""Who would get it if it were sent now: the planner's own statement without its INSERT."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.errors import Refused
+from notifyhub.customers.models import Topic
+from notifyhub.messaging.engine.gates import build_gates
+from notifyhub.messaging.engine.planner import forecast_counts
+from notifyhub.messaging.models import TemplateVersion
+from notifyhub.messaging.services.dispatches.checks import check_chain, check_class
+
+TIMEOUT = "20s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """How many people of an audience would be sent to, by channel, and how many not, by reason."""
+
+    total: int
+    sendable: int
+    by_channel: dict[str, int]
+    by_reason: dict[str, int]
+
+
+def forecast(
+    *,
+    message_class: str,
+    chain: Sequence[dict[str, Any]],
+    audience: dict[str, Any],
+    topic: Topic | None,
+    template_version: TemplateVersion | None,
+    send_at: datetime | None = None,
+) -> Forecast:
+    """Return what planning would decide at this moment; raises Refused if the rule is wrong or too slow.
+
+    Nothing is estimated: every customer is counted. `send_at` does not change the answer while no gate
+    looks at the clock.
+    """
+    topic = topic or (template_version.template.topic if template_version else None)
+    check_chain(list(chain))
+    check_class(message_class=message_class, topic=topic)
+    gates = build_gates(
+        message_class=message_class,
+        chain=chain,
+        audience=audience,
+        topic=topic,
+        template_version_id=template_version.pk if template_version else None,
+    )
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                f"SET LOCAL statement_timeout = '{TIMEOUT}'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'"
+            )
+            rows = forecast_counts(gates)
+            cursor.execute("SET LOCAL statement_timeout = 0")
+    except OperationalError as error:
+        raise Refused(_("Counting this audience takes too long. Narrow it down.")) from error
+    by_channel: dict[str, int] = {}
+    by_reason: dict[str, int] = {}
+    for channel, reason, people in rows:
+        counts = by_reason if reason else by_channel
+        counts[reason or channel] = counts.get(reason or channel, 0) + people
+    sendable = sum(by_channel.values())
+    return Forecast(
+        total=sendable + sum(by_reason.values()),
+        sendable=sendable,
+        by_channel=by_channel,
+        by_reason=by_reason,
+    )

@@ -1,0 +1,9 @@
+"""What messaging tells the apps above it: hints with ids, never the only road.
+
+`deliveries_settled(dispatch_id, ids, state)` after each window; `dispatch_finished(dispatch_id)` once.
+"""
+
+from django.dispatch import Signal
+
+deliveries_settled = Signal()
+dispatch_finished = Signal()

@@ -1,0 +1,47 @@
+"""The doorbells of the engine. They carry ids, may be lost, late or doubled; the tick rings again."""
+
+from celery import shared_task
+
+from notifyhub.core.doorbell import ring
+from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.child import in_child
+from notifyhub.messaging.engine.planner import plan_dispatch
+from notifyhub.messaging.engine.stopping import is_stopping
+from notifyhub.messaging.engine.worker import Worker, drain_bulk, drain_realtime
+from notifyhub.messaging.models.dispatch import Priority
+
+# A task that ran for long would keep a worker from anything else, and from stopping.
+DRAIN_SECONDS = 15.0
+# Ranges planned in one task, of about half a second each.
+CHUNKS = 20
+
+
+def _drain_bulk(worker: Worker) -> bool:
+    drain_bulk(worker, seconds=DRAIN_SECONDS)
+    return worker.has_work(priority=Priority.BULK)
+
+
+def _drain_realtime(worker: Worker) -> bool:
+    drain_realtime(worker, seconds=DRAIN_SECONDS)
+    return worker.has_work(priority=Priority.REALTIME)
+
+
+@shared_task(name=bells.REALTIME)
+def drain_realtime_task() -> None:
+    """Send what is due of the realtime class."""
+    if in_child(_drain_realtime) and not is_stopping():
+        ring(drain_realtime_task, queue="realtime")
+
+
+@shared_task(name=bells.BULK)
+def drain_bulk_task() -> None:
+    """Send for up to fifteen seconds, and ring again if work is left."""
+    if in_child(_drain_bulk) and not is_stopping():
+        ring(drain_bulk_task, queue="bulk")
+
+
+@shared_task(name=bells.PLAN)
+def plan_dispatch_task(dispatch_id: int) -> None:
+    """Plan the dispatch, some ranges at a time."""
+    if not in_child(lambda worker: plan_dispatch(dispatch_id=dispatch_id, chunks=CHUNKS)):
+        ring(plan_dispatch_task, dispatch_id, queue="bulk")

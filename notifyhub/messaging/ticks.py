@@ -1,0 +1,69 @@
+"""The engine's periodic work; each is idempotent and puts right what a lost doorbell or process left."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.partitions import create_month_partition, create_range_partition
+from notifyhub.core.registry import Tick, ticks
+from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.finish import finish_dispatches
+from notifyhub.messaging.engine.lease import is_due
+from notifyhub.messaging.engine.planner import open_scheduled
+from notifyhub.messaging.engine.reaper import reap_expired_leases
+from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
+from notifyhub.messaging.models import Dispatch
+from notifyhub.messaging.models.dispatch import Priority
+
+MONTHS_AHEAD = 3
+
+
+def plan_due_dispatches() -> int:
+    """Ring for every dispatch that is to be planned now; return how many there were."""
+    open_scheduled()
+    waiting = list(Dispatch.objects.filter(state=Dispatch.State.PLANNING).values_list("pk", flat=True))
+    for dispatch_id in waiting:
+        bells.ring_planner(dispatch_id)
+    return len(waiting)
+
+
+def ring_for_due_work() -> int:
+    """Ring once for each class that has something due; return how many rang."""
+    rang = 0
+    for priority in Priority:
+        if is_due(priority=priority):
+            bells.ring_for(priority, expires=max(30, 4 * settings.TICK_SECONDS))
+            rang += 1
+    return rang
+
+
+def make_partitions() -> int:
+    """Make the ledger's partitions ahead of need; return how many were looked at."""
+    now = timezone.now()
+    for ahead in range(MONTHS_AHEAD + 1):
+        for table in ("messaging_deliveryevent", "messaging_messagecopy"):
+            create_month_partition(table, now, ahead=ahead)
+    last = Dispatch.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    low = (last // RANGE + 1) * RANGE
+    create_range_partition("messaging_delivery", low, low + RANGE, options=LEAF_OPTIONS)
+    return 2 * (MONTHS_AHEAD + 1) + 1
+
+
+def register() -> None:
+    """Hand the ticks to the registry."""
+    every = settings.TICK_SECONDS
+    for name, run, seconds, label in (
+        ("messaging.plan", plan_due_dispatches, every, _("Plan due dispatches")),
+        ("messaging.reap", reap_expired_leases, every, _("Return the leases of dead workers")),
+        ("messaging.ring", ring_for_due_work, every, _("Wake the workers for what is due")),
+        ("messaging.finish", finish_dispatches, every, _("Count dispatches and end those that are done")),
+        (
+            "messaging.partitions",
+            make_partitions,
+            int(timedelta(hours=6).total_seconds()),
+            _("Make ledger partitions"),
+        ),
+    ):
+        ticks.register(name, Tick(run=run, every_seconds=seconds, label=label))

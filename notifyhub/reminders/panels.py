@@ -1,0 +1,115 @@
+"""Reminders on other apps' pages: what a customer will get, planned sends, the sidebar, the origin."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core import registry
+from notifyhub.core.registry import NavItem, Origin, Panel, PersonalData, Tick
+from notifyhub.reminders.models import Reminder, ReminderRule
+from notifyhub.reminders.services.planning import plan_reminders
+from notifyhub.reminders.services.sending import ORIGIN, send_due_reminders
+
+
+def coming_panel(request: Any, customer: Any) -> str:
+    """Return the next reminders of one customer."""
+    rows = (
+        Reminder.objects.filter(customer_id=customer.pk, state=Reminder.State.PLANNED)
+        .select_related("rule")
+        .order_by("due_at")[:6]
+    )
+    return render_to_string("reminders/coming.html", {"rows": rows}, request)
+
+
+def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return title and page of each rule by its id as text."""
+    numbers = [int(pk) for pk in ids if pk.isdigit()]
+    return {
+        str(pk): (name, reverse("admin:reminders_reminderrule_change", args=[pk]))
+        for pk, name in ReminderRule.objects.filter(pk__in=numbers).values_list("pk", "name")
+    }
+
+
+def planned(start: datetime, end: datetime) -> list[Any]:
+    """Return (time, title, count, url) of what reminders will hand over between the two times, by rule and day."""
+    from django.db.models import Count, Min
+    from django.db.models.functions import TruncDay
+
+    rows = (
+        Reminder.objects.filter(state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end)
+        .annotate(day=TruncDay("due_at"))
+        .values("rule_id", "rule__name", "day")
+        .annotate(n=Count("id"), first=Min("due_at"))
+        .order_by("first")
+    )
+    return [
+        (
+            row["first"],
+            row["rule__name"],
+            row["n"],
+            reverse("admin:reminders_reminderrule_change", args=[row["rule_id"]]),
+        )
+        for row in rows
+    ]
+
+
+def export_reminders(customer_id: int) -> list[dict[str, Any]]:
+    """Return what reminders know of a customer."""
+    rows = Reminder.objects.filter(customer_id=customer_id).values("subject_ref", "due_at", "state", "reason")
+    return [{**row, "due_at": row["due_at"].isoformat()} for row in rows]
+
+
+def erase_reminders(customer_id: int) -> int:
+    """Delete the due rows of a customer; return how many."""
+    return Reminder.objects.filter(customer_id=customer_id).delete()[0]
+
+
+def register() -> None:
+    """Open the roads to the registries."""
+    registry.navigation.register(
+        "reminder_rules",
+        NavItem(
+            section="schedules",
+            title=_("Reminder rules"),
+            icon="alarm",
+            url_name="admin:reminders_reminderrule_changelist",
+            permission="reminders.view_reminderrule",
+        ),
+        order=10,
+    )
+    registry.navigation.register(
+        "reminders",
+        NavItem(
+            section="schedules",
+            title=_("Due reminders"),
+            icon="schedule",
+            url_name="admin:reminders_reminder_changelist",
+            permission="reminders.view_reminder",
+        ),
+        order=20,
+    )
+    registry.customer_panels.register(
+        "coming",
+        Panel(
+            title=_("What is coming"),
+            render=coming_panel,
+            permission="reminders.view_reminder",
+            column="side",
+        ),
+        order=40,
+    )
+    registry.origins.register(ORIGIN, Origin(label=_("Reminder rule"), resolve=resolve_rules))
+    registry.planned_sends.register("reminders", planned)
+    registry.personal_data.register(
+        "reminders.Reminder", PersonalData(export=export_reminders, erase=erase_reminders)
+    )
+    registry.ticks.register(
+        "plan_reminders", Tick(run=plan_reminders, every_seconds=60, label=_("Plan due reminders"))
+    )
+    registry.ticks.register(
+        "send_reminders", Tick(run=send_due_reminders, every_seconds=10, label=_("Send due reminders"))
+    )

@@ -1,0 +1,99 @@
+"""Handing due rows to messaging: one dispatch per rule and step, once."""
+
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from notifyhub.messaging.models import TemplateVersion
+from notifyhub.messaging.models.dispatch import Priority
+from notifyhub.messaging.services.dispatches import create_dispatch
+from notifyhub.reminders.models import ReminderRule, ReminderStep
+
+ORIGIN = "reminder"
+# Bounds one transaction; what is left goes with the next round of the same tick.
+LIMIT = 50_000
+
+_DUE = """
+SELECT r.rule_id, r.step FROM reminders_reminder r
+WHERE r.state = 'planned' AND r.due_at <= now() GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+# The rows leave `planned` and become items of the dispatch in one statement: a second tick finds none.
+_HAND_OVER = """
+WITH due AS (
+    SELECT r.id FROM reminders_reminder r
+    JOIN reminders_reminderrule ru ON ru.id = r.rule_id
+    LEFT JOIN customers_order o ON o.id = r.order_id
+    WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.state = 'planned' AND r.due_at <= now()
+      AND r.due_at >= now() - ru.grace_hours * interval '1 hour'
+      AND ru.state = 'active' AND (o.id IS NULL OR NOT o.state = ANY(ru.stop_states))
+    ORDER BY r.id LIMIT %(limit)s
+    FOR UPDATE OF r SKIP LOCKED
+), moved AS (
+    UPDATE reminders_reminder r SET state = 'dispatched', dispatch_id = %(dispatch)s, settled_at = now()
+    FROM due WHERE r.id = due.id
+    RETURNING r.id, r.customer_id, r.subject_ref
+)
+INSERT INTO messaging_dispatchitem (dispatch_id, item, customer_id, contact_id, subject_ref, variables)
+SELECT %(dispatch)s, id, customer_id, NULL, subject_ref, NULL FROM moved
+"""
+
+
+class _NothingDue(Exception):
+    """Rolls back the dispatch made for rows that another tick took."""
+
+
+def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
+    """Hand the due rows of one step to messaging under one dispatch; return how many.
+
+    A step whose template has no published version waits: its rows stay planned until the grace ends.
+    """
+    version = TemplateVersion.objects.filter(
+        template_id=step.template_id, state=TemplateVersion.State.PUBLISHED
+    ).first()
+    if version is None:
+        return 0
+    try:
+        with transaction.atomic():
+            dispatch = create_dispatch(
+                title=f"{rule.name} · {step}",
+                origin_kind=ORIGIN,
+                origin_id=str(rule.pk),
+                trigger=f"{rule.get_anchor_display()} · {step}",
+                message_class=step.template.message_class,
+                topic=step.template.topic,
+                template_version=version,
+                chain=[{"channel": channel} for channel in rule.chain],
+                audience={"kind": "items"},
+                priority=Priority.BULK,
+                expires_at=timezone.now() + timedelta(hours=max(rule.grace_hours, 1)),
+                owner=rule.owner,
+                owner_team=rule.owner_team,
+                author=str(version.created_by or ""),
+            )
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _HAND_OVER,
+                    {"rule": rule.pk, "step": step.number, "dispatch": dispatch.pk, "limit": LIMIT},
+                )
+                moved = cursor.rowcount
+            if not moved:
+                raise _NothingDue
+    except _NothingDue:
+        return 0
+    return int(moved)
+
+
+def send_due_reminders() -> int:
+    """Hand over everything that is due; return how many reminders went."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        pairs = cursor.fetchall()
+    steps = {
+        (step.rule_id, step.number): step
+        for step in ReminderStep.objects.filter(rule_id__in=[pair[0] for pair in pairs]).select_related(
+            "rule", "template__topic"
+        )
+    }
+    return sum(send_step(rule=steps[pair].rule, step=steps[pair]) for pair in pairs if pair in steps)

@@ -11,7 +11,13 @@ from notifyhub.customers.models import Consent, ContactPoint, Customer
 from notifyhub.customers.services.contacts import read_contact
 from notifyhub.customers.services.events.shapes import json_text
 from notifyhub.customers.services.upsert import CustomerRow
-from notifyhub.customers.services.words import MAX_TAG, MAX_TAGS, read_language
+from notifyhub.customers.services.words import (
+    DATE_ATTRIBUTES,
+    MAX_TAG,
+    MAX_TAGS,
+    read_date,
+    read_language,
+)
 from notifyhub.staff.models.people import validate_time_zone
 
 MAX_ITEMS = 1000
@@ -77,6 +83,10 @@ class CustomerInSerializer(serializers.Serializer):
         said = {key: item for key, item in (value or {}).items() if item is not None}
         if any(not 0 < len(key) <= 60 for key in said):
             raise serializers.ValidationError(_("The name of an attribute has 1 to 60 characters."))
+        for key in DATE_ATTRIBUTES & set(said):
+            said[key] = read_date(str(said[key]))
+            if said[key] is None:
+                raise serializers.ValidationError(_("This is not a date. Write it like 1990-03-02."))
         try:
             json_text(said, field="attributes", limit=MAX_ATTRIBUTES)
         except Refused as refusal:
@@ -103,7 +113,7 @@ class CustomerInSerializer(serializers.Serializer):
         return CustomerRow(
             line=index,
             external_id=said.get("external_id") or None,
-            name=said.get("name") or None,
+            name=" ".join((said.get("name") or "").split()) or None,
             locale=said.get("locale") or None,
             time_zone=said.get("time_zone") or None,
             city=said.get("city") or None,

@@ -34,6 +34,8 @@ class CustomerAdmin(ServiceAdmin):
     # The newest first, by the primary key; any other order would sort millions.
     ordering = ("-pk",)
     sortable_by = ()
+    list_max_show_all = 0
+    empty_value_display = "—"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return super().get_queryset(request)
@@ -47,7 +49,7 @@ class CustomerAdmin(ServiceAdmin):
         return listing
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"title": _("Customers"), "may_merge": request.user.has_perm("customers.merge_customer")}
+        context = {"title": _("Customers"), "crumbs": [(_("Customers"), "")]}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -78,6 +78,11 @@
     if (menu && !event.target.closest("details.nh-more")) menu.removeAttribute("open");
   });
 
+  // A revealed number does not stay in the page behind a closed dialog.
+  document.addEventListener("close", function (event) {
+    if (event.target.querySelector(".nh-revealed")) window.location.replace(window.location.href);
+  }, true);
+
   function follow() {
     document.querySelectorAll("[data-shows]:checked").forEach((on) => { document.querySelector(on.dataset.shows).hidden = false; });
     document.querySelectorAll("[data-hides]:checked").forEach((on) => { document.querySelector(on.dataset.hides).hidden = true; });

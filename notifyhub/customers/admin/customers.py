@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -34,6 +35,8 @@ class CustomerAdmin(ServiceAdmin):
     # The newest first, by the primary key; any other order would sort millions.
     ordering = ("-pk",)
     sortable_by = ()
+    list_max_show_all = 0
+    empty_value_display = "—"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return super().get_queryset(request)
@@ -46,16 +49,18 @@ class CustomerAdmin(ServiceAdmin):
         )
         return listing
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"title": _("Customers"), "may_merge": request.user.has_perm("customers.merge_customer")}
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        context = {"title": _("Customers"), "crumbs": [(_("Customers"), "")]}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
         return forms.CustomerAdd.as_view(model_admin=self)(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if not object_id.isdecimal() or len(object_id) > 18:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return page.CustomerPage.as_view(model_admin=self)(request, pk=int(object_id))
@@ -99,7 +104,7 @@ class CustomerAdmin(ServiceAdmin):
 
     @display(description=_("tags"))
     def shown_tags(self, obj: Customer) -> SafeString:
-        tags = [(chip(tag),) for tag in obj.tags[:SHOWN_TAGS]]
+        tags: list[tuple[str]] = [(chip(tag),) for tag in obj.tags[:SHOWN_TAGS]]
         more = len(obj.tags) - SHOWN_TAGS
         if more > 0:
             tags.append((f"+{more}",))

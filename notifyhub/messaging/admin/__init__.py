@@ -1,5 +1,5 @@
 """The admin pages of messaging."""
 
-from notifyhub.messaging.admin import ledger, templates
+from notifyhub.messaging.admin import dispatches, ledger, templates
 
-__all__ = ["ledger", "templates"]
+__all__ = ["dispatches", "ledger", "templates"]

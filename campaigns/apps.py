@@ -12,8 +12,9 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Marketing")
 
     def ready(self) -> None:
-        from campaigns import cards, roads, roles
+        from campaigns import cards, receivers, roads, roles
 
         roles.register()
         roads.register()
         cards.register()
+        receivers.register()

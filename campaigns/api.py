@@ -90,7 +90,7 @@ class CampaignLaunch(APIView):
     required_scope = "campaigns:launch"
 
     @extend_schema(request=LaunchSerializer, responses={202: CampaignSerializer})
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Any, key: str) -> Response:
         """Launch and return the campaign; a second launch, or another number of people, is refused."""
         body = LaunchSerializer(data=request.data)
         body.is_valid(raise_exception=True)

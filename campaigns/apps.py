@@ -12,9 +12,10 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Marketing")
 
     def ready(self) -> None:
-        from campaigns import cards, demo, roads, roles
+        from campaigns import cards, demo, receivers, roads, roles
 
         roles.register()
         roads.register()
         cards.register()
         demo.register()
+        receivers.register()

@@ -77,7 +77,7 @@ class CampaignAdmin(ModelAdmin):
 
     def has_launch_permission(self, request: HttpRequest) -> bool:
         """Say whether the viewer may launch, pause and cancel."""
-        return bool(request.user.has_perm("campaigns.launch_campaign"))  # type: ignore[union-attr]
+        return bool(request.user.has_perm("campaigns.launch_campaign"))
 
     @display(description=_("campaign"), ordering="name")
     def title(self, campaign: Campaign) -> SafeString:

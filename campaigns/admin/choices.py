@@ -68,7 +68,7 @@ def audience_choices(form: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def template_choices(*, chosen: int | None) -> list[dict[str, Any]]:
-    """Return the templates a campaign may use, with their published version and the channels it has text for."""
+    """Return the templates a campaign may use: their published version, the channels it has text for."""
     contents = Prefetch("contents", queryset=Content.objects.only("template_version", "channel", "language"))
     published = TemplateVersion.objects.filter(state=TemplateVersion.State.PUBLISHED).prefetch_related(
         contents
@@ -83,7 +83,7 @@ def template_choices(*, chosen: int | None) -> list[dict[str, Any]]:
     labels = dict(Channel.choices)
     rows = []
     for template in templates:
-        version = next(iter(template.published), None)  # type: ignore[attr-defined]
+        version = next(iter(template.published), None)
         texts = list(version.contents.all()) if version else []
         channels = dict.fromkeys(str(labels[text.channel]) for text in texts)
         rows.append(

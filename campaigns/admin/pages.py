@@ -61,12 +61,12 @@ class CampaignPage(PageMixin):
     @property
     def may_change(self) -> bool:
         """Say whether the viewer may edit campaigns."""
-        return self.request.user.has_perm("campaigns.change_campaign")  # type: ignore[union-attr]
+        return self.request.user.has_perm("campaigns.change_campaign")
 
     @property
     def may_launch(self) -> bool:
         """Say whether the viewer may launch and steer."""
-        return self.request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]
+        return self.request.user.has_perm("campaigns.launch_campaign")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         campaign = self.campaign

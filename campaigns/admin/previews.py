@@ -31,7 +31,7 @@ class PreviewPage(CampaignPage):
 
     def customer(self) -> Customer:
         """Return the customer asked for, else one of the audience; an invented one for who may see none."""
-        if not self.request.user.has_perm("customers.view_customer"):  # type: ignore[union-attr]
+        if not self.request.user.has_perm("customers.view_customer"):
             return sample_customer()
         asked = self.request.GET.get("customer", "")
         if asked.isdecimal() and len(asked) < 19:

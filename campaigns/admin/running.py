@@ -33,7 +33,7 @@ class RunningPage(CampaignPage):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         self.kwargs = kwargs
-        if request.user.has_perm("campaigns.view_campaign") and self.run is None:  # type: ignore[union-attr]
+        if request.user.has_perm("campaigns.view_campaign") and self.run is None:
             return HttpResponseRedirect(address("audience", self.campaign))
         return super().dispatch(request, *args, **kwargs)
 
@@ -76,9 +76,7 @@ class RunPage(RunningPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.show(
-            **self.numbers(),
-            words=describe_audience(self.campaign),
-            minutes=minutes_of(self.run),  # type: ignore[arg-type]
+            **self.numbers(), words=describe_audience(self.campaign), minutes=minutes_of(self.run)
         )
 
 

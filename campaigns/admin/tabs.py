@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -42,9 +42,7 @@ class AddPage(PageMixin):
             )
         except Refused as refusal:
             return self._show(status_of(refusal), name=name, error=str(refusal))
-        response = HttpResponse(status=302)
-        response["Location"] = address("audience", campaign)
-        return response
+        return HttpResponseRedirect(address("audience", campaign))
 
     def _show(self, status: int, **context: Any) -> HttpResponse:
         crumbs = [(_("Campaigns"), reverse("admin:campaigns_campaign_changelist")), (_("New campaign"), "")]
@@ -130,7 +128,7 @@ def read_audience(request: HttpRequest) -> dict[str, Any]:
 
 
 class AudienceCount(CampaignPage):
-    """How many the typed audience holds, and ten of them; a POST because it carries a form, it writes nothing."""
+    """How many the typed audience holds, and ten of them; a POST for the form it carries, writing nothing."""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         typed = read_audience(request)
@@ -147,7 +145,7 @@ class AudienceCount(CampaignPage):
                     if count
                 ],
                 "sample": sample_audience(rule),
-                "may_open": request.user.has_perm("customers.view_customer"),  # type: ignore[union-attr]
+                "may_open": request.user.has_perm("customers.view_customer"),
                 "words": describe_audience(Campaign(pk=0, audience_kind=typed["kind"], audience=rule)),
             }
         except Refused as refusal:

@@ -169,7 +169,7 @@ def _first_steps(request: HttpRequest) -> dict[str, Any]:
                 "button": _("New campaign"),
             },
         ],
-        "may_add": request.user.has_perm("campaigns.add_campaign"),  # type: ignore[union-attr]
+        "may_add": request.user.has_perm("campaigns.add_campaign"),
     }
 
 

@@ -34,7 +34,7 @@ def render_running(request: HttpRequest) -> str:
         "more": len(runs) > SHOWN,
         "rate": sum(row["rate"] or 0 for row in rows),
         "ended": ended,
-        "may_add": request.user.has_perm("campaigns.add_campaign"),  # type: ignore[union-attr]
+        "may_add": request.user.has_perm("campaigns.add_campaign"),
     }
     return render_to_string("campaigns/cards/running.html", context, request)
 

@@ -133,7 +133,7 @@ def _bounded() -> Iterator[Any]:
 
 
 def count_audience(rule: dict[str, Any]) -> Reach:
-    """Return how many match and by which channels they could be reached; Refused if the rule is bad or slow."""
+    """Return how many match and by which channels they could be reached; Refused for a bad or slow rule."""
     where, params = compile_audience(rule)
     with _bounded() as cursor:
         cursor.execute("SELECT count(*) FROM customers_customer WHERE state = 'active'")

@@ -81,7 +81,7 @@ def copy_campaign(*, campaign_id: int, owner: User | None = None) -> Campaign:
 def archive_campaign(*, campaign_id: int) -> Campaign:
     """Put the campaign away and return it; Refused while one of its runs may still send."""
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-    if campaign.runs.open().exists():  # type: ignore[attr-defined]
+    if campaign.runs.open().exists():
         raise Refused(_("This campaign is still sending. Cancel it or wait until it has finished."))
     rows = Campaign.objects.filter(pk=campaign_id)
     if not Campaign.FLOW.advance(

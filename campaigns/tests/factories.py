@@ -45,7 +45,7 @@ def make_run(*, willing: int = 3, unwilling: int = 1, **changes: Any) -> Run:
     """Return the planned run of a launched campaign; nothing of it is sent yet."""
     version = make_version(("email", "en"))
     make_audience(version, willing=willing, unwilling=unwilling)
-    run = launch_campaign(campaign_id=make_campaign(version=version, **changes).pk, confirmed=willing)
+    run = launch_campaign(campaign_id=make_campaign(version=version, **changes).pk)
     if run.dispatch.state == "planning":
         plan_dispatch(dispatch_id=run.dispatch_id)
     return Run.objects.select_related("campaign", "dispatch").get(pk=run.pk)

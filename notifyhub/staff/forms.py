@@ -147,6 +147,7 @@ class TeamForm(forms.ModelForm):
                 self.fields[name].queryset = kept  # type: ignore[attr-defined]
 
 
+APPS = ["campaigns", "feedback", "reminders", "customers", "coupons", "messaging", "staff"]
 WORDS = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
 
 
@@ -179,10 +180,18 @@ def _name(permission: Permission) -> str:
     return f"{permission.content_type.app_label}.{permission.codename}"
 
 
+def _rank(permission: Permission) -> tuple[int, int, int]:
+    kind = permission.content_type
+    verb, _underscore, rest = permission.codename.partition("_")
+    plain = list(WORDS).index(verb) if rest == kind.model and verb in WORDS else len(WORDS)
+    return APPS.index(kind.app_label) if kind.app_label in APPS else len(APPS), kind.pk, plain
+
+
 def permission_choices() -> list[tuple[str, list[tuple[int, str]]]]:
     """Return the permissions to choose from, grouped by what they are about."""
     groups: dict[str, list[tuple[int, str]]] = {}
-    for row in grantable_permissions():
+    # See, add, change, delete, then what is peculiar to the thing.
+    for row in sorted(grantable_permissions(), key=_rank):
         groups.setdefault(thing_of(row), []).append((row.pk, say_permission(row)))
     return list(groups.items())
 

@@ -23,7 +23,7 @@ FINISHED: tuple[tuple[str, str, str, list[str], list[str], int], ...] = (
     ("三亚暖冬机酒早订", "sanya-winter", "city", ["上海", "北京", "杭州", "成都"], ["wechat", "email"], 8),
     ("秋冬火锅季 · 预热", "autumn-hotpot", "all", [], ["push", "sms", "email"], 2),
 )
-RUNNING = ("秋冬火锅季 · 第一周", "sanya-winter", "all", [], ["wechat"])
+RUNNING = ("三亚暖冬机酒 · 第二轮", "sanya-winter", "all", [], ["wechat"])
 # So slow that a visitor of the first minutes still finds it under way.
 SLOW = 2
 

@@ -4,14 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Min
+from django.db.models.functions import TruncDay
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core import registry
-from notifyhub.core.registry import NavItem, Origin, Panel, PersonalData, Tick
+from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, PersonalData, Tick
 from notifyhub.reminders.models import Reminder, ReminderRule
 from notifyhub.reminders.services.planning import plan_reminders
+from notifyhub.reminders.services.reports import next_hours, settled_today
 from notifyhub.reminders.services.sending import ORIGIN, send_due_reminders
 
 
@@ -35,10 +39,7 @@ def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def planned(start: datetime, end: datetime) -> list[Any]:
-    """Return (time, title, count, url) of what reminders will hand over between the two times, by rule and day."""
-    from django.db.models import Count, Min
-    from django.db.models.functions import TruncDay
-
+    """Return (time, title, count, url) of what is planned between the two times, by rule and day."""
     rows = (
         Reminder.objects.filter(state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end)
         .annotate(day=TruncDay("due_at"))
@@ -55,6 +56,30 @@ def planned(start: datetime, end: datetime) -> list[Any]:
         )
         for row in rows
     ]
+
+
+def reminders_card(request: Any) -> str:
+    """Return the next 24 hours by the hour, and what became of today's reminders."""
+    listing = reverse("admin:reminders_reminder_changelist")
+    hours, today = next_hours(), settled_today()
+    total = sum(n for _hour, n in hours)
+    chart = {
+        "type": "bar",
+        "title": gettext("Reminders due in the next 24 hours, by the hour"),
+        "labels": [f"{hour:%H:%M}" for hour, _n in hours],
+        "datasets": [
+            {"label": gettext("Reminders due"), "data": [n for _hour, n in hours], "tone": "violet"}
+        ],
+        "y_label": gettext("Reminders due"),
+        "x_label": gettext("Hour"),
+    }
+    kpis = [
+        {"label": gettext("Due in 24 hours"), "value": total, "url": listing},
+        {"label": gettext("Sent today"), "value": today["dispatched"], "url": f"{listing}?show=sent"},
+        {"label": gettext("Stopped today"), "value": today["stopped"], "url": f"{listing}?show=stopped"},
+        {"label": gettext("Skipped today"), "value": today["skipped"], "url": f"{listing}?show=skipped"},
+    ]
+    return render_to_string("reminders/card.html", {"kpis": kpis, "chart": chart, "total": total}, request)
 
 
 def export_reminders(customer_id: int) -> list[dict[str, Any]]:
@@ -101,6 +126,18 @@ def register() -> None:
             column="side",
         ),
         order=40,
+    )
+    registry.dashboard_cards.register(
+        "reminders",
+        DashboardCard(
+            boards=("marketing", "service", "operations"),
+            title=_("Reminders"),
+            render=reminders_card,
+            width=6,
+            permission="reminders.view_reminder",
+            refresh_seconds=60,
+        ),
+        order=80,
     )
     registry.origins.register(ORIGIN, Origin(label=_("Reminder rule"), resolve=resolve_rules))
     registry.planned_sends.register("reminders", planned)

@@ -1,5 +1,6 @@
 """What reminders tell messaging: the words of a row, and when a row must not go any more."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -52,7 +53,7 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def reminder_variables(dispatch_id: int, items: list[int]) -> dict[int, dict[str, Any]]:
+def reminder_variables(dispatch_id: int, items: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return the template variables of each reminder (by id), in one query: due_at, date and order."""
     with connection.cursor() as cursor:
         cursor.execute(_VARIABLES, [list(items)])

@@ -1,18 +1,23 @@
 """Reminder rules: the list, the guided page, the switches."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q
+from django.db.models import Count, IntegerField, Min, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from notifyhub.core.admin import PageMixin, ServiceAdmin
 from notifyhub.core.errors import Conflict, Refused
-from notifyhub.reminders.admin.forms import RuleForm, StepFormSet, initial_of
+from notifyhub.core.templatetags.nh import number, when
+from notifyhub.reminders.admin.forms import RuleForm, StepFormSet, initial_of, saved_otherwise
+from notifyhub.reminders.admin.trying import TryRule
 from notifyhub.reminders.models import Reminder, ReminderRule
 from notifyhub.reminders.services import rules
 from notifyhub.reminders.services.reports import recent_and_next, totals
@@ -34,13 +39,16 @@ class RulePage(PageMixin):
         pk = self.kwargs.get("pk")
         if pk is None:
             return None
-        return get_object_or_404(ReminderRule.objects.prefetch_related("steps__template"), pk=pk)
+        rows = ReminderRule.objects.select_related("owner", "owner_team")
+        return get_object_or_404(rows.prefetch_related("steps__template"), pk=pk)
 
     def _may_write(self) -> bool:
         verb = "change" if self.kwargs.get("pk") else "add"
         return bool(self.request.user.has_perm(f"reminders.{verb}_reminderrule"))
 
-    def _show(self, rule: ReminderRule | None, form: Any, steps: Any, status: int = 200) -> HttpResponse:
+    def _show(
+        self, rule: ReminderRule | None, form: Any, steps: Any, status: int = 200, **extra: Any
+    ) -> HttpResponse:
         context = self.get_context_data(
             title=rule.name if rule else _("New reminder rule"),
             crumbs=[
@@ -52,11 +60,13 @@ class RulePage(PageMixin):
             form=form,
             steps=steps,
             version=self.request.POST.get("version") or (rule.version if rule else 1),
-            may_write=self._may_write(),
+            may_write=self._may_write() and not (rule and rule.state == ReminderRule.State.ARCHIVED),
+            may_try=self.request.user.has_perm("customers.view_customer"),
             counts=totals(rule) if rule else None,
             rows=recent_and_next(rule) if rule else None,
+            unsendable=rules.find_unsendable(rule) if rule else [],
         )
-        return render(self.request, "reminders/rule.html", context, status=status)
+        return render(self.request, "reminders/rule.html", {**context, **extra}, status=status)
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         rule = self._rule()
@@ -70,24 +80,27 @@ class RulePage(PageMixin):
             return self.handle_no_permission()
         rule = self._rule()
         form, steps = RuleForm(request.POST), StepFormSet(request.POST, prefix="step")
-        if not (form.is_valid() and steps.is_valid()):
+        valid = [form.is_valid(), steps.is_valid()]
+        if not all(valid):
             return self._show(rule, form, steps, status=422)
         specs = [spec for line in steps if (spec := line.spec()) is not None]
         try:
             if rule is None:
                 user: Any = request.user
-                rule = rules.create_rule(data=form.cleaned_data, steps=specs, owner=user)
+                rule = rules.create_rule(data=form.values(), steps=specs, owner=user)
             else:
                 version = request.POST.get("version", "")
                 rules.update_rule(
                     rule_id=rule.pk,
-                    data=form.cleaned_data,
+                    data=form.values(),
                     steps=specs,
-                    version=int(version) if version.isdigit() else None,
+                    version=int(version) if version.isdecimal() and len(version) < 10 else None,
                 )
         except Conflict as conflict:
+            theirs = saved_otherwise(rule, form) if rule else []
             form.refuse(conflict)
-            return self._show(rule, form, steps, status=409)
+            # Whoever has compared may save again: over the version that they were shown.
+            return self._show(rule, form, steps, status=409, version=conflict.current, theirs=theirs)
         except Refused as refusal:
             form.refuse(refusal)
             return self._show(rule, form, steps, status=422)
@@ -99,6 +112,7 @@ class SwitchRule(PageMixin):
     """Activate, pause or archive by POST."""
 
     permission_required = "reminders.change_reminderrule"
+    http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         get_object_or_404(ReminderRule, pk=pk)
@@ -114,23 +128,31 @@ class SwitchRule(PageMixin):
         return redirect("admin:reminders_reminderrule_change", pk)
 
 
+def _count(rows: Any) -> Any:
+    """Return the number of the rule's `rows` as a subquery."""
+    counted = rows.filter(rule=OuterRef("pk")).order_by().values("rule").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
 @admin.register(ReminderRule)
 class ReminderRuleAdmin(ServiceAdmin):
     """The list of rules."""
 
-    list_display = ["name", "show_state", "anchor", "show_planned", "show_sent", "owner"]
+    list_display = ["name", "show_state", "anchor", "show_next", "show_planned", "show_sent", "owner_team"]
     list_filter = ["state", "anchor"]
     search_fields = ["name", "key"]
-    list_select_related = ["owner"]
+    list_select_related = ["owner_team"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
+        planned = Reminder.objects.filter(state=Reminder.State.PLANNED)
+        week = Reminder.objects.filter(
+            state=Reminder.State.DISPATCHED, due_at__gte=timezone.now() - timedelta(days=7)
+        )
+        following = planned.filter(rule=OuterRef("pk")).order_by().values("rule").annotate(at=Min("due_at"))
         return (
             super()
             .get_queryset(request)
-            .annotate(
-                planned=Count("reminders", filter=Q(reminders__state=Reminder.State.PLANNED)),
-                dispatched=Count("reminders", filter=Q(reminders__state=Reminder.State.DISPATCHED)),
-            )
+            .annotate(planned=_count(planned), sent=_count(week), following=Subquery(following.values("at")))
         )
 
     @display(
@@ -141,21 +163,27 @@ class ReminderRuleAdmin(ServiceAdmin):
     def show_state(self, rule: ReminderRule) -> Any:
         return rule.state, rule.get_state_display()
 
-    @display(description=_("Planned, 7 days"), ordering="planned")
-    def show_planned(self, rule: Any) -> int:
-        return int(rule.planned)
+    @display(description=_("Next one"), ordering="following")
+    def show_next(self, rule: Any) -> str:
+        return when(rule.following)
 
-    @display(description=_("Handed to sending"), ordering="dispatched")
-    def show_sent(self, rule: Any) -> int:
-        return int(rule.dispatched)
+    @display(description=_("Planned, 7 days"), ordering="planned")
+    def show_planned(self, rule: Any) -> str:
+        return number(rule.planned)
+
+    @display(description=_("Sent, last 7 days"), ordering="sent")
+    def show_sent(self, rule: Any) -> str:
+        return number(rule.sent)
 
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
         page = wrap(RulePage.as_view(model_admin=self))
         switch = wrap(SwitchRule.as_view(model_admin=self))
+        trial = wrap(TryRule.as_view(model_admin=self))
         return [
             path("add/", page, name="reminders_reminderrule_add"),
             path("<int:pk>/change/", page, name="reminders_reminderrule_change"),
+            path("<int:pk>/try/", trial, name="reminders_reminderrule_try"),
             path("<int:pk>/switch/<str:verb>/", switch, name="reminders_reminderrule_switch"),
             *super().get_urls(),
         ]

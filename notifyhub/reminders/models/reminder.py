@@ -69,9 +69,20 @@ class Reminder(models.Model):
             # For the list: by state, by time.
             models.Index(fields=["state", "-due_at"], name="reminders_reminder_state"),
             models.Index(fields=["subject_ref"], name="reminders_reminder_subject"),
+            # For what became of reminders today.
+            models.Index(
+                fields=["settled_at"],
+                name="reminders_reminder_settled",
+                condition=Q(settled_at__isnull=False),
+            ),
             models.Index(fields=["customer", "-due_at"], name="reminders_reminder_customer"),
             models.Index(fields=["rule", "-due_at"], name="reminders_reminder_rule"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule} · {self.subject_ref}"
+        return f"{self.rule} · {self.subject}"
+
+    @property
+    def subject(self) -> str:
+        """Return what it is about as people say it: the order's number, or the profile's field."""
+        return self.subject_ref.rpartition(":")[2]

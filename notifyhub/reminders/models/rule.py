@@ -72,7 +72,9 @@ class ReminderRule(models.Model):
         _("grace, hours"), default=12, help_text=_("Later than this it is skipped and not sent.")
     )
     owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("owner"))
-    owner_team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team"))
+    owner_team = models.ForeignKey(
+        Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     planned_at = models.DateTimeField(_("last planned"), null=True)
     activated_at = models.DateTimeField(_("active since"), null=True)
@@ -87,7 +89,9 @@ class ReminderRule(models.Model):
                 name="reminders_rule_customer_date_named",
                 condition=Q(anchor__startswith="customer.") & ~Q(attribute="")
                 | ~Q(anchor__startswith="customer.") & Q(attribute=""),
-                violation_error_message=_("Name the profile field for a customer date, and leave it empty otherwise."),
+                violation_error_message=_(
+                    "Name the profile field for a customer date, and leave it empty otherwise."
+                ),
             )
         ]
 

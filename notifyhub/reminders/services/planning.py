@@ -22,7 +22,8 @@ PROFILE_EVERY = timedelta(hours=1)
 FRESH = """
     SELECT f.customer_id, f.order_id, f.subject_ref, f.anchor_at, f.due_at, f.stopped,
            CASE WHEN last.state = 'dispatched'
-                 AND greatest(last.anchor_at, f.anchor_at) - least(last.anchor_at, f.anchor_at) >= interval '1 day'
+                 AND greatest(last.anchor_at, f.anchor_at) - least(last.anchor_at, f.anchor_at)
+                     >= interval '1 day'
                 THEN last.occurrence + 1
                 ELSE coalesce(f.occurrence, last.occurrence, 0) END AS occurrence
     FROM ({source}) f

@@ -126,9 +126,7 @@ def create_rule(
     Without `stop_states` it gets those that its date suggests.
     """
     data = {"stop_states": list(DEFAULT_STOPS.get(data["anchor"], ())), **data}
-    rule = ReminderRule.objects.create(
-        key=_free_key(data["name"]), owner=owner, **_values(data, steps)
-    )
+    rule = ReminderRule.objects.create(key=_free_key(data["name"]), owner=owner, **_values(data, steps))
     _write_steps(rule, steps)
     audit.record(verb="create_reminder_rule", obj=rule)
     return rule
@@ -144,7 +142,7 @@ def update_rule(
     """
     values = _values(data, steps)
     moved = (
-        ReminderRule.objects.filter(pk=rule_id, version=version)
+        ReminderRule.objects.filter(pk=rule_id, version=-1 if version is None else version)
         .exclude(state=State.ARCHIVED)
         .update(**values, version=F("version") + 1, planned_at=None)
     )

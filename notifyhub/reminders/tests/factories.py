@@ -52,7 +52,9 @@ def spec(amount: int = 3, unit: str = "days", side: str = "before", **fields: An
     return StepSpec(amount=amount, unit=unit, side=side, **fields)
 
 
-def make_rule(*steps: StepSpec, active: bool = True, since: datetime | None = None, **fields: Any) -> ReminderRule:
+def make_rule(
+    *steps: StepSpec, active: bool = True, since: datetime | None = None, **fields: Any
+) -> ReminderRule:
     """Return a rule with steps; `since` puts its activation back, so that what was due by then is its own."""
     data = {"name": "Bill due", "anchor": "order.due_at", "chain": ["sms"], "grace_hours": 12, **fields}
     rule = rules.create_rule(data=data, steps=steps or [spec()])

@@ -53,7 +53,9 @@ def test_rows_that_are_right_are_not_even_written() -> None:
     make_order(make_customer(), due_at=_in(days=5))
     make_rule(spec(3))
     plan_reminders()
-    versions = Reminder.objects.extra(select={"xmin": "reminders_reminder.xmin::text"}).values_list("xmin", "pk")
+    versions = Reminder.objects.extra(select={"xmin": "reminders_reminder.xmin::text"}).values_list(
+        "xmin", "pk"
+    )
     before = list(versions)
     plan_reminders()
     assert list(versions) == before
@@ -229,7 +231,8 @@ def test_a_single_date_is_not_reminded_in_other_years() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "soon", "1990/05/17", "0000-01-01", "1990-13-01", "1990-00-10", 19900517, None, [], {"a": 1}]
+    "value",
+    ["", "soon", "1990/05/17", "0000-01-01", "1990-13-01", "1990-00-10", 19900517, None, [], {"a": 1}],
 )
 def test_a_profile_value_that_is_no_date_hurts_nobody(value: Any) -> None:
     soon = _in(days=3)

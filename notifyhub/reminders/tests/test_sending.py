@@ -40,7 +40,11 @@ def test_a_tick_hands_over_and_a_worker_sends_each_reminder_once() -> None:
     call_command("run_worker_once")
 
     dispatch = Dispatch.objects.get()
-    assert (dispatch.origin_kind, dispatch.origin_id, dispatch.state) == ("reminder", str(rule.pk), "finished")
+    assert (dispatch.origin_kind, dispatch.origin_id, dispatch.state) == (
+        "reminder",
+        str(rule.pk),
+        "finished",
+    )
     assert dispatch.title == "Bill due · 2 hours before"
     assert set(Reminder.objects.values_list("state", "dispatch_id")) == {("dispatched", dispatch.pk)}
     rows = Delivery.objects.filter(dispatch_id=dispatch.pk)

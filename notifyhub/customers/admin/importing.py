@@ -200,7 +200,11 @@ class ConfirmPage(_Step):
             raise _Elsewhere(redirect("admin:customers_customer_import_consent", run.pk))
         plan = ImportPlan.from_json(run.plan)
         topics = {topic.code: str(topic) for topic in Topic.objects.all()}
-        grants = [(topics.get(code, code), channel) for code, channel in plan.consent.grants] if plan.consent else []
+        grants = (
+            [(topics.get(code, code), channel) for code, channel in plan.consent.grants]
+            if plan.consent
+            else []
+        )
         return super().get_context_data(
             run=run,
             fields=[label_of(field) for field in plan.mapping if field],

@@ -11,12 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifyhub.core.problems import problem
+from notifyhub.customers.api import schema as schema  # noqa: PLC0414 - registers itself
 from notifyhub.customers.api import serializers as shapes
 from notifyhub.customers.api.parsing import BoundedJSONParser
 from notifyhub.customers.models import Customer
 from notifyhub.customers.services.events import EventIn, EventsResult, record_events
 from notifyhub.customers.services.importing.problems import reason_of
 from notifyhub.customers.services.upsert import CustomerRow, Outcome, upsert_customers
+from notifyhub.staff.idempotency import IdempotentMixin
 from notifyhub.staff.services import audit
 
 ItemErrors = list[dict[str, Any]]
@@ -25,7 +27,7 @@ _PROBLEMS = {
 }
 
 
-class CustomersView(APIView):
+class CustomersView(IdempotentMixin, APIView):
     """Create or change customers."""
 
     required_scope = "customers:write"
@@ -36,11 +38,9 @@ class CustomersView(APIView):
         tags=["customers"],
         request=PolymorphicProxySerializer(
             component_name="CustomerOrCustomers",
-            serializers=[
-                shapes.CustomerInSerializer,
-                shapes.CustomerInSerializer(many=True, max_length=shapes.MAX_ITEMS),
-            ],
+            serializers=[shapes.CustomerInSerializer, shapes.CustomerInSerializer(many=True)],
             resource_type_field_name=None,
+            many=False,
         ),
         responses={200: shapes.CustomersResultSerializer, **_PROBLEMS},
         summary="Create or change one customer, or a list of up to 1000",
@@ -100,7 +100,7 @@ class CustomerView(APIView):
         return Response(shapes.CustomerSerializer(row).data)
 
 
-class EventsView(APIView):
+class EventsView(IdempotentMixin, APIView):
     """Take events in."""
 
     required_scope = "events:write"

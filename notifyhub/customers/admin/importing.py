@@ -45,7 +45,8 @@ class UploadForm(PageForm):
         label=gettext_lazy("File"),
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         help_text=gettext_lazy(
-            "CSV (comma, tab or semicolon; UTF-8, GB18030 or UTF-16) or XLSX. The first row names the columns."
+            "CSV (comma, tab or semicolon; UTF-8, GB18030 or UTF-16) or XLSX. "
+            "The first row names the columns."
         ),
         max_length=200,
         allow_empty_file=True,

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifyhub.core.problems import problem
-from notifyhub.customers.api import schema as schema  # noqa: PLC0414 - registers itself
+from notifyhub.customers.api import schema as schema
 from notifyhub.customers.api import serializers as shapes
 from notifyhub.customers.api.parsing import BoundedJSONParser
 from notifyhub.customers.models import Customer
@@ -125,8 +125,10 @@ class EventsView(IdempotentMixin, APIView):
     )
     def post(self, request: Request) -> Response:
         """Return 202 with the counts once the events are committed."""
-        batch = isinstance(request.data, dict) and "batch" in request.data
-        items = _items(request.data["batch"] if batch else request.data)
+        data: Any = request.data
+        key: Any = request.auth
+        batch = isinstance(data, dict) and "batch" in data
+        items = _items(data["batch"] if batch else data)
         events: list[EventIn] = []
         places: list[int] = []
         errors: ItemErrors = []
@@ -134,7 +136,7 @@ class EventsView(IdempotentMixin, APIView):
             serializer = shapes.EventInSerializer(data=item)
             if serializer.is_valid():
                 said = {name: value for name, value in serializer.validated_data.items() if value is not None}
-                events.append(EventIn(**said, source=f"api:{request.auth.prefix}"))
+                events.append(EventIn(**said, source=f"api:{key.prefix}"))
                 places.append(index)
             else:
                 errors.append({"index": index, "errors": serializer.errors})
@@ -144,7 +146,7 @@ class EventsView(IdempotentMixin, APIView):
             for p in result.problems
         ]
         if len(errors) == len(items):
-            return _nothing_taken(errors, single=not batch and isinstance(request.data, dict))
+            return _nothing_taken(errors, single=not batch and isinstance(data, dict))
         body = {
             "accepted": result.accepted,
             "repeated": result.repeated,

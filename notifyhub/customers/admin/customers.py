@@ -18,13 +18,14 @@ from notifyhub.core.admin import ServiceAdmin
 from notifyhub.core.templatetags.nh import chip, when
 from notifyhub.customers.admin import acts, forms, merging, page, privacy, search
 from notifyhub.customers.admin.filters import CityFilter, FoundFilter, StateFilter, TagFilter
+from notifyhub.customers.admin.importing import ImportExportPages
 from notifyhub.customers.models import ContactPoint, Customer, Hold
 
 SHOWN_TAGS = 3
 
 
 @admin.register(Customer)
-class CustomerAdmin(ServiceAdmin):
+class CustomerAdmin(ImportExportPages, ServiceAdmin):
     """Customers: found by search, read on a page of their own, changed by services only."""
 
     list_display = ("who", "reach", "city", "shown_tags", "signs", "last_order")

@@ -45,7 +45,8 @@ class UploadForm(PageForm):
         label=gettext_lazy("File"),
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         help_text=gettext_lazy(
-            "CSV (comma, tab or semicolon; UTF-8, GB18030 or UTF-16) or XLSX. The first row names the columns."
+            "CSV (comma, tab or semicolon; UTF-8, GB18030 or UTF-16) or XLSX. "
+            "The first row names the columns."
         ),
         max_length=200,
         allow_empty_file=True,
@@ -200,7 +201,11 @@ class ConfirmPage(_Step):
             raise _Elsewhere(redirect("admin:customers_customer_import_consent", run.pk))
         plan = ImportPlan.from_json(run.plan)
         topics = {topic.code: str(topic) for topic in Topic.objects.all()}
-        grants = [(topics.get(code, code), channel) for code, channel in plan.consent.grants] if plan.consent else []
+        grants = (
+            [(topics.get(code, code), channel) for code, channel in plan.consent.grants]
+            if plan.consent
+            else []
+        )
         return super().get_context_data(
             run=run,
             fields=[label_of(field) for field in plan.mapping if field],

@@ -127,7 +127,9 @@ class ItemErrorSerializer(serializers.Serializer):
     """Why one item of a list was not taken."""
 
     index = serializers.IntegerField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField())
+    )
 
 
 class CustomersResultSerializer(serializers.Serializer):
@@ -137,7 +139,7 @@ class CustomersResultSerializer(serializers.Serializer):
     updated = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Items about a customer that came again in the list.")
-    errors = ItemErrorSerializer(many=True)
+    errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 class EventInSerializer(serializers.Serializer):
@@ -165,7 +167,7 @@ class EventsResultSerializer(serializers.Serializer):
     accepted = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Events whose message id was known already.")
     customers_created = serializers.IntegerField()
-    errors = ItemErrorSerializer(many=True)
+    errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 class ContactPointSerializer(serializers.ModelSerializer):
@@ -221,4 +223,4 @@ class ProblemSerializer(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(allow_blank=True)
-    errors = serializers.DictField(required=False)
+    errors = serializers.DictField(required=False)  # type: ignore[assignment]

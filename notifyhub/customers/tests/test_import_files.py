@@ -90,7 +90,7 @@ def test_unknown_columns_become_attributes_and_birthdays_dates(tmp_path: Path) -
 def test_a_workbook_keeps_numbers_and_dates(tmp_path: Path) -> None:
     sheet = [
         ["客户编号", "电话", "姓名", "生日", "标签"],
-        [10001, 1.3812345678e10, "张三", datetime.datetime(1990, 3, 2), "新客,外卖"],
+        [10001, 1.3812345678e10, "张三", datetime.date(1990, 3, 2), "新客,外卖"],
         [None, None, None, None, None],
         ["10002", "1.3812345679E+10", "李四", "1991/4/5", None],
     ]

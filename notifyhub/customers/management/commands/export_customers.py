@@ -37,9 +37,7 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
         except OSError as error:
-            raise CommandError(
-                _("The file cannot be written: %s") % (error.strerror or error)
-            ) from error
+            raise CommandError(_("The file cannot be written: %s") % (error.strerror or error)) from error
         audit.record(
             verb="export_customers",
             object_type="customers.customer",

@@ -28,9 +28,7 @@ class Command(BaseCommand):
             _("%(done)d contact points are now under the key “%(key)s”.")
             % {"done": rotated.done, "key": crypto.current_key_id()}
         )
-        self.stdout.write(
-            _("Keep the oldest key in FIELD_KEYS: searching by phone and email hangs on it.")
-        )
+        self.stdout.write(_("Keep the oldest key in FIELD_KEYS: searching by phone and email hangs on it."))
         if rotated.unreadable:
             raise CommandError(
                 _("%d contact points cannot be read: their key is not in FIELD_KEYS.") % rotated.unreadable

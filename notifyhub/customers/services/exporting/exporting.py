@@ -58,7 +58,11 @@ def export_customers(
     part = path.with_name(path.name + ".part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            written = _write_sheet(file, header(keys), rows) if form == XLSX else _write_csv(file, header(keys), rows)
+            written = (
+                _write_sheet(file, header(keys), rows)
+                if form == XLSX
+                else _write_csv(file, header(keys), rows)
+            )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

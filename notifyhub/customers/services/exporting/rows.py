@@ -33,7 +33,7 @@ WHERE c.id > %s AND {audience} ORDER BY c.id LIMIT %s
 
 
 def rule_of(segment_id: int | None) -> dict[str, Any]:
-    """Return the audience of an export: a segment, or everybody; raise Refused if there is no such segment."""
+    """Return the audience of an export: a segment, or everybody; raise Refused if there is none such."""
     if segment_id is None:
         return {"all": True}
     segment = Segment.objects.filter(pk=segment_id, archived_at=None).first()

@@ -65,6 +65,8 @@ def read_row(record: Record, mapping: Sequence[str]) -> CustomerRow | RowProblem
             return RowProblem(
                 line=record.line, code=bad.code, column=field, value=mask_cell(cell), params=bad.params
             )
+    # Our own export, read back, says nothing about whether the platform knows the customer.
+    row.provisional = row.public_id is not None
     if row.external_id or row.public_id:
         return row
     if masked is not None:

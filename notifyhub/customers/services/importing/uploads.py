@@ -59,9 +59,7 @@ def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
         sample = sample_file(path)
         if len(sample.header) > 200:
             raise Refused(_("The file has more than %d columns.") % 200, field="file")
-        plan = ImportPlan(
-            mapping=tuple(sample.mapping), encoding=sample.encoding, delimiter=sample.delimiter
-        )
+        plan = ImportPlan(mapping=tuple(sample.mapping), encoding=sample.encoding, delimiter=sample.delimiter)
         return CustomerImport.objects.create(
             file_name=(upload.name or "")[-200:],
             path=str(path),
@@ -119,9 +117,7 @@ def start_import(*, run_id: int, user: User, title: str, url: str) -> CustomerIm
     if not Path(run.path).is_file():
         raise Refused(_("The file of this import is gone. Upload it again."))
     plan = ImportPlan.from_json(run.plan)
-    job = start_job(
-        kind=JOB, title=title, payload={"import_id": run.pk}, user=user, total=run.total, url=url
-    )
+    job = start_job(kind=JOB, title=title, payload={"import_id": run.pk}, user=user, total=run.total, url=url)
     moved = CustomerImport.FLOW.advance(
         CustomerImport.objects.filter(pk=run_id), to=State.RUNNING, plan_sha=plan.fingerprint(), job=job
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path
@@ -18,13 +18,14 @@ from notifyhub.core.admin import ServiceAdmin
 from notifyhub.core.templatetags.nh import chip, when
 from notifyhub.customers.admin import acts, forms, merging, page, privacy, search
 from notifyhub.customers.admin.filters import CityFilter, FoundFilter, StateFilter, TagFilter
+from notifyhub.customers.admin.importing import ImportExportPages
 from notifyhub.customers.models import ContactPoint, Customer, Hold
 
 SHOWN_TAGS = 3
 
 
 @admin.register(Customer)
-class CustomerAdmin(ServiceAdmin):
+class CustomerAdmin(ImportExportPages, ServiceAdmin):
     """Customers: found by search, read on a page of their own, changed by services only."""
 
     list_display = ("who", "reach", "city", "shown_tags", "signs", "last_order")
@@ -37,9 +38,6 @@ class CustomerAdmin(ServiceAdmin):
     sortable_by = ()
     list_max_show_all = 0
     empty_value_display = "—"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return super().get_queryset(request)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         listing = super().get_changelist_instance(request)

@@ -278,7 +278,10 @@ def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> di
                 lease.extend()
         for draft, answer in zip(groups[number], answers, strict=True):
             results[draft.message.reference] = answer
-        account_gates.note_results(number, [one.kind for one in answers if one is not LEASE_LOST])
+        troubles = [
+            one.kind == "transient" and one.account_trouble for one in answers if one is not LEASE_LOST
+        ]
+        account_gates.note_results(number, troubles)
     return results
 
 

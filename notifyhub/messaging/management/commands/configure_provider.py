@@ -19,14 +19,14 @@ class Command(BaseCommand):
         parser.add_argument("channel", help="email, sms, push, wechat, wecom, dingtalk or inbox")
         parser.add_argument("backend", help="smtp, sandbox or memory")
         parser.add_argument("--name", required=True)
-        parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
+        parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="pairs")
         parser.add_argument("--priority", type=int)
         parser.add_argument("--rate", type=int, metavar="MESSAGES_A_SECOND")
         parser.add_argument("--inactive", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         values: dict[str, str] = {}
-        for pair in options["settings"]:
+        for pair in options["pairs"]:
             key, sign, value = pair.partition("=")
             if not sign:
                 raise CommandError(f"--set wants KEY=VALUE, not “{pair}”.")

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine.counts import fold_counts
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
+from notifyhub.messaging.services.receipts import sql
 from notifyhub.staff.services import audit
 
 State = Delivery.State
@@ -54,38 +56,17 @@ def merge(current: int, reported: int) -> int:
     return max(current, reported)
 
 
-_LOCK = """
-SELECT d.dispatch_id, d.id, d.state FROM messaging_delivery d
-JOIN unnest(%(dispatches)s::bigint[], %(ids)s::bigint[]) AS w(dispatch_id, id)
-  ON d.dispatch_id = w.dispatch_id AND d.id = w.id
-ORDER BY d.dispatch_id, d.id FOR UPDATE OF d
-"""
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A row that changes its state, with what it was and what it becomes."""
 
-_MOVE = """
-UPDATE messaging_delivery d
-SET state = w.state, settled_at = coalesce(d.settled_at, w.at),
-    reason = CASE WHEN w.state IN (20, 40) THEN '' ELSE d.reason END,
-    delivered_at = CASE WHEN w.state = 40 THEN coalesce(d.delivered_at, w.at) ELSE d.delivered_at END
-FROM unnest(%(dispatches)s::bigint[], %(ids)s::bigint[], %(states)s::smallint[], %(ats)s::timestamptz[])
-    AS w(dispatch_id, id, state, at)
-WHERE d.dispatch_id = w.dispatch_id AND d.id = w.id
-"""
-
-# The batch that a row was planned in counts it, also when a side batch sent it.
-_COUNT = """
-UPDATE messaging_batch b
-SET unknown = b.unknown + w.unknown, sent = b.sent + w.sent, failed = b.failed + w.failed,
-    delivered = b.delivered + w.delivered
-FROM (
-    SELECT m.id AS batch_id, sum(c.unknown) AS unknown, sum(c.sent) AS sent, sum(c.failed) AS failed,
-           sum(c.delivered) AS delivered
-    FROM unnest(%(dispatches)s::bigint[], %(ids)s::bigint[], %(unknown)s::int[], %(sent)s::int[],
-                %(failed)s::int[], %(delivered)s::int[])
-        AS c(dispatch_id, id, unknown, sent, failed, delivered)
-    JOIN messaging_batch m ON m.dispatch_id = c.dispatch_id AND m.ids IS NULL AND c.id BETWEEN m.lo AND m.hi
-    GROUP BY m.id
-) w WHERE b.id = w.batch_id
-"""
+    dispatch_id: int
+    delivery_id: int
+    before: int
+    after: int
+    at: datetime
+    reason_before: str
+    reason_after: str
 
 
 @transaction.atomic
@@ -100,10 +81,10 @@ def record_receipts(receipts: Sequence[Receipt]) -> int:
     with connection.cursor() as cursor:
         wanted = sorted({(one.dispatch_id, one.delivery_id) for one in known})
         cursor.execute(
-            _LOCK, {"dispatches": [pair[0] for pair in wanted], "ids": [pair[1] for pair in wanted]}
+            sql.LOCK, {"dispatches": [pair[0] for pair in wanted], "ids": [pair[1] for pair in wanted]}
         )
-        before = {(dispatch_id, number): state for dispatch_id, number, state in cursor.fetchall()}
-        after = dict(before)
+        before = {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
+        after = {key: state for key, (state, _reason) in before.items()}
         moments: dict[tuple[int, int], datetime] = {}
         events = []
         for one in known:
@@ -114,8 +95,20 @@ def record_receipts(receipts: Sequence[Receipt]) -> int:
             if state != after[key]:
                 after[key], moments[key] = state, one.at
             events.append(one)
-        changed = [key for key in before if after[key] != before[key]]
-        _write(cursor, changed, before, after, moments)
+        moves = [
+            Move(
+                dispatch_id=key[0],
+                delivery_id=key[1],
+                before=state,
+                after=after[key],
+                at=moments[key],
+                reason_before=reason,
+                reason_after=_reason_of(after[key]),
+            )
+            for key, (state, reason) in before.items()
+            if after[key] != state
+        ]
+        _write(cursor, moves)
     DeliveryEvent.objects.bulk_create(
         DeliveryEvent(
             at=one.at,
@@ -129,43 +122,62 @@ def record_receipts(receipts: Sequence[Receipt]) -> int:
         )
         for one in events
     )
-    if changed:
-        fold_counts(sorted({dispatch_id for dispatch_id, _id in changed}))
-    return len(changed)
+    fold_counts(sorted({move.dispatch_id for move in moves}))
+    return len(moves)
 
 
-def _write(
-    cursor: Any,
-    changed: list[tuple[int, int]],
-    before: dict[tuple[int, int], int],
-    after: dict[tuple[int, int], int],
-    moments: dict[tuple[int, int], datetime],
-) -> None:
-    if not changed:
+def _reason_of(state: int) -> str:
+    return Delivery.Reason.REJECTED.value if COUNTED[state] == "failed" else ""
+
+
+def _write(cursor: Any, moves: list[Move]) -> None:
+    """Move the rows and the counters and reasons of their batches."""
+    if not moves:
         return
     scope: dict[str, Any] = {
-        "dispatches": [key[0] for key in changed],
-        "ids": [key[1] for key in changed],
-        "states": [int(after[key]) for key in changed],
-        "ats": [moments[key] for key in changed],
+        "dispatches": [move.dispatch_id for move in moves],
+        "ids": [move.delivery_id for move in moves],
     }
-    cursor.execute(_MOVE, scope)
-    moves: dict[str, list[int]] = defaultdict(list)
-    for key in changed:
-        for name, change in _count_change(before[key], after[key]).items():
-            moves[name].append(change)
-    cursor.execute(_COUNT, {**scope, **moves})
+    cursor.execute(
+        sql.MOVE,
+        {
+            **scope,
+            "states": [int(move.after) for move in moves],
+            "ats": [move.at for move in moves],
+            "reasons": [move.reason_after for move in moves],
+        },
+    )
+    changes: dict[str, list[int]] = defaultdict(list)
+    for move in moves:
+        for name, change in _count_change(move.before, move.after).items():
+            changes[name].append(change)
+    cursor.execute(sql.COUNT, {**scope, **changes})
+    told = [
+        (move, reason, change)
+        for move in moves
+        for reason, change in ((move.reason_before, -1), (move.reason_after, 1))
+        # The mark on a planned row is nobody's count yet.
+        if reason and not (change < 0 and move.before == State.PLANNED)
+    ]
+    cursor.execute(
+        sql.MOVED + sql.COUNT_REASONS,
+        {
+            "dispatches": [move.dispatch_id for move, _reason, _change in told],
+            "ids": [move.delivery_id for move, _reason, _change in told],
+            "reasons": [reason for _move, reason, _change in told],
+            "changes": [change for _move, _reason, change in told],
+        },
+    )
 
 
 def _count_change(before: int, after: int) -> dict[str, int]:
     """Return what moves between the counters of the batch.
 
-    A row that is still planned is in its worker's hands: settling counts it as handed over.
+    A row that is still planned is in its worker's hands: settling will count it as handed over.
     """
     change = dict.fromkeys(("unknown", "sent", "failed", "delivered"), 0)
-    if before != State.PLANNED:
-        change[COUNTED[before]] -= 1
-        change[COUNTED[after]] += 1
+    change[COUNTED.get(before, "sent")] -= 1
+    change[COUNTED[after]] += 1
     change["delivered"] += (after == State.DELIVERED) - (before == State.DELIVERED)
     return change
 
@@ -178,18 +190,23 @@ def settle_unknown(*, dispatch_id: int, delivery_id: int, sent: bool, reason: st
     """
     if not reason.strip():
         raise Refused(_("Say how you know."), field="reason")
-    row = Delivery.objects.filter(dispatch_id=dispatch_id, pk=delivery_id)
-    key = (dispatch_id, delivery_id)
-    to = State.SENT if sent else State.FAILED
-    moved = row.filter(state=State.UNKNOWN).update(state=to, reason="" if sent else Delivery.Reason.REJECTED)
-    if not moved:
+    rows = Delivery.objects.select_for_update().filter(dispatch_id=dispatch_id, pk=delivery_id)
+    row = rows.first()
+    if row is None or row.state != State.UNKNOWN:
         raise Refused(_("This message is not in doubt any more."), code="state")
-    change = _count_change(State.UNKNOWN, to)
+    to = State.SENT if sent else State.FAILED
+    now = timezone.now()
+    move = Move(
+        dispatch_id=dispatch_id,
+        delivery_id=delivery_id,
+        before=State.UNKNOWN,
+        after=to,
+        at=now,
+        reason_before=row.reason,
+        reason_after=_reason_of(to),
+    )
     with connection.cursor() as cursor:
-        scope: dict[str, Any] = {"dispatches": [key[0]], "ids": [key[1]]}
-        cursor.execute(_COUNT, {**scope, **{name: [number] for name, number in change.items()}})
-        cursor.execute("SELECT statement_timestamp()")
-        now = cursor.fetchone()[0]
+        _write(cursor, [move])
     DeliveryEvent.objects.create(
         at=now,
         dispatch_id=dispatch_id,
@@ -202,4 +219,5 @@ def settle_unknown(*, dispatch_id: int, delivery_id: int, sent: bool, reason: st
     dispatch = Dispatch.objects.get(pk=dispatch_id)
     reference = f"{dispatch_id}-{delivery_id}"
     audit.record(verb="settle_message", obj=dispatch, label=reference, reason=reason, sent=sent)
-    return row.get()
+    # By both parts of the key: a look-up by id alone would read every partition.
+    return Delivery.objects.get(dispatch_id=dispatch_id, pk=delivery_id)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Conflict, Refused
@@ -103,15 +102,14 @@ def update_account(
             known_secrets=json.loads(account.secrets or "{}"),  # type: ignore[arg-type]
         )
         account.config = config
-        account.secrets = json.dumps(secrets) if secrets else None  # type: ignore[assignment]
-    account.version = F("version") + 1  # type: ignore[assignment]
+        account.secrets = json.dumps(secrets) if secrets else None
+    account.version += 1
     try:
         with transaction.atomic():
             # save(), since the row keeps a history; the row is locked and was read under the lock.
             account.save()
     except IntegrityError as error:
         raise Refused(_("Another account has this name already."), field="name") from error
-    account.refresh_from_db()
     audit.record(verb="update_account", obj=account, fields=touched)
     return account
 

@@ -127,7 +127,7 @@ class AccountPage(PageMixin, FormView):
                 channel.value,
                 channel.label,
                 CHANNEL_ICONS[channel],
-                [one for one in backends_for(channel.value) if one.code not in HIDDEN],
+                [(one.code, one.label) for one in backends_for(channel.value) if one.code not in HIDDEN],
             )
             for channel in Channel
         ]
@@ -167,7 +167,8 @@ class AccountPage(PageMixin, FormView):
             self.account.name if self.account else _("New provider account"),
             form=form,
             account=self.account,
-            backend=self.backend,
+            # A class in a template would be called.
+            backend_label=self.backend.label if self.backend else "",
             channel_label=Channel(self.channel).label if self.channel in Channel.values else "",
             gate=gate,
             gate_tone=CIRCUIT_TONES.get(gate.circuit, "grey") if gate else "grey",

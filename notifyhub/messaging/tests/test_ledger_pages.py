@@ -126,7 +126,8 @@ def test_every_filter_of_the_list_opens(client: Client) -> None:
     client.force_login(make_user())
     dispatch = send(make_customer(), text={"subject": "Hi", "body": "Hello"})
     for query in (
-        {}, {"dispatch": dispatch.pk}, {"dispatch": dispatch.pk, "state": "40"}, {"customer": "1", "channel": "sms"},
+        {}, {"dispatch": dispatch.pk}, {"dispatch": dispatch.pk, "state": "40"},
+        {"customer": "1", "channel": "sms"},
         {"kind": "sent"}, {"kind": "sent", "day": "2026-11-21"}, {"kind": "x", "day": "y", "state": "z"},
         {"after": "1-2"}, {"after": "x"}, {"kind": "sent", "after": "99-99"}, {"dispatch": "9" * 30},
         {"kind": "delivered", "dispatch": dispatch.pk}, {"reason": "hold", "customer": "1"},
@@ -202,10 +203,8 @@ def test_operations_pause_resume_and_cancel(client: Client) -> None:
     assert "Say why" in post("pause")
     post("pause", reason="wrong text")
     assert (dispatch.state, dispatch.pause_reason) == ("paused", "wrong text")
-    assert (
-        "wrong text"
-        in client.get(reverse("admin:messaging_dispatch_change", args=[dispatch.pk])).content.decode()
-    )
+    page = client.get(reverse("admin:messaging_dispatch_change", args=[dispatch.pk]))
+    assert "wrong text" in page.content.decode()
     post("resume")
     assert dispatch.state == "running"
     post("cancel", reason="over")
@@ -230,7 +229,8 @@ def test_others_see_no_messages(client: Client, role: str) -> None:
     client.force_login(make_user(role))
     delivery = make_delivery(make_dispatch(), 1)
     for address in (
-        reverse(LIST), reverse("admin:messaging_delivery_sandbox"), reverse("admin:messaging_dispatch_changelist"),
+        reverse(LIST), reverse("admin:messaging_delivery_sandbox"),
+        reverse("admin:messaging_dispatch_changelist"),
         reverse("admin:messaging_delivery_page", args=[delivery.reference]),
         reverse("admin:messaging_delivery_mail", args=[delivery.reference]),
         reverse("admin:messaging_dispatch_change", args=[delivery.dispatch_id]),

@@ -41,6 +41,7 @@ class CustomersView(APIView):
                 shapes.CustomerInSerializer(many=True, max_length=shapes.MAX_ITEMS),
             ],
             resource_type_field_name=None,
+            many=False,
         ),
         responses={200: shapes.CustomersResultSerializer, **_PROBLEMS},
         summary="Create or change one customer, or a list of up to 1000",

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -298,6 +299,7 @@ UNFOLD = {
     "SITE_SYMBOL": "campaign",
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
+    "ACCOUNT": {"navigation": [{"title": _("My profile"), "link": reverse_lazy("admin:staff_profile")}]},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -13,12 +13,13 @@ class StaffConfig(AppConfig):
     verbose_name = _("Staff")
 
     def ready(self) -> None:
-        from notifyhub.staff import demo, doctor, navigation, nodes, periodic, roles
+        from notifyhub.staff import demo, doctor, navigation, nodes, openapi, periodic, roles
         from notifyhub.staff.services.roles import sync_roles_after_migrate
         from notifyhub.staff.services.schedule import schedule_after_migrate
 
         roles.register()
         navigation.register()
+        openapi.register()
         periodic.register()
         doctor.register()
         nodes.register()

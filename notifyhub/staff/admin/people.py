@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -58,7 +59,11 @@ class ProfilePage(PageMixin, FormView):
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         people.update_profile(user=self.request.user, changes=changes)  # type: ignore[arg-type]
         messages.success(self.request, _("Your profile is saved."))
-        return redirect("admin:staff_profile")
+        response = redirect("admin:staff_profile")
+        if "language" in changes:
+            # The language menu's cookie goes before the profile; the newest choice is this one.
+            response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         memberships = self.request.user.memberships.select_related("team")  # type: ignore[union-attr]

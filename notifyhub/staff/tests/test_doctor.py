@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff import doctor
 from notifyhub.staff.models import NodeBeat, TickLease
+from notifyhub.staff.services import audit
 from notifyhub.staff.services.health import examine
+from notifyhub.staff.services.sealing import seal_entries
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +73,15 @@ def test_old_signs_of_life_are_told_by_name() -> None:
 def test_a_failing_tick_is_named() -> None:
     TickLease.objects.create(name="seal", error="ValueError: x\nmore")
     assert doctor.check_ticks().data == {"failing": {"seal": "ValueError: x"}}
+
+
+def test_a_seal_that_is_overdue_is_told() -> None:
+    assert doctor.check_audit().level == "ok"
+    with time_machine.travel(timezone.now() - timedelta(minutes=10)):
+        audit.record(verb="test")
+    assert doctor.check_audit().level == "warning"
+    seal_entries()
+    assert doctor.check_audit().level == "ok"
 
 
 def test_an_unreachable_broker_is_found(settings: Any) -> None:

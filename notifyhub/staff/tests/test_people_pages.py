@@ -171,7 +171,9 @@ def test_everybody_changes_their_own_profile_and_nothing_else(client: Client) ->
     assert client.get(url).status_code == 200
 
     sent = {"display_name": "Ada", "language": "en", "time_zone": "Europe/Berlin", "is_superuser": "on"}
+    client.cookies["django_language"] = "zh-hans"
     assert client.post(url, sent).status_code == 302
+    assert client.cookies["django_language"].value == ""
     me.refresh_from_db()
     assert (me.display_name, me.time_zone, me.is_superuser) == ("Ada", "Europe/Berlin", False)
     answer = client.post(url, {**sent, "time_zone": "Mars/Olympus", "display_name": "Kept"})

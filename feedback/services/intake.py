@@ -17,7 +17,7 @@ from feedback.services import clocks, holds, news
 from feedback.services.numbers import draw_number
 from feedback.services.transitions import record_event
 from feedback.services.triage import raise_severity
-from notifyhub.core.contact import digits_of
+from notifyhub.core.contact import digits_of, mask_phone
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import ContactPoint, Customer, Order
 from notifyhub.customers.services.contacts import last7_hash, normalise, value_hash
@@ -52,8 +52,6 @@ class Caller:
 
 def read_caller(phone: str) -> Caller | None:
     """Return the caller behind what was typed, None for nothing; raise Refused for what is no number."""
-    from notifyhub.core.contact import mask_phone
-
     text = unicodedata.normalize("NFKC", phone or "").replace("\x00", "").strip()[:40]
     if not text:
         return None
@@ -134,14 +132,16 @@ def log_case(
     if remedy_sought:
         _refuse_choice(Case.Remedy, remedy_sought, "remedy_sought")
     severity, word = raise_severity(severity=category.severity, text=f"{summary} {detail}")
-    if severity in (Severity.S1, Severity.S2) and len(detail) < SERIOUS_DETAIL:
+    # Whoever speaks with the customer can ask; what comes in by itself is taken as it is.
+    if actor is not None and severity in (Severity.S1, Severity.S2) and len(detail) < SERIOUS_DETAIL:
         raise Refused(
             _("%(severity)s needs at least %(least)d characters of detail.")
             % {"severity": severity, "least": SERIOUS_DETAIL},
             field="detail",
         )
+    _refuse_known_reference(source, _clean(external_ref, 80))
     now = timezone.now()
-    customer = _customer(customer_id, caller, actor)
+    customer = _customer(customer_id, caller)
     live = actor is not None and source == Case.Source.PHONE
     case = _create(
         now=now,
@@ -185,7 +185,13 @@ def _refuse_choice(choices: Any, value: str, field: str) -> None:
         raise Refused(_("Choose one of the list."), field=field)
 
 
-def _customer(customer_id: int | None, caller: Caller | None, actor: User | None) -> Customer | None:
+def _refuse_known_reference(source: str, reference: str) -> None:
+    known = Case.objects.filter(source=source, external_ref=reference).first() if reference else None
+    if known is not None:
+        raise Refused(_("This is logged already as %s.") % known.number, field="external_ref")
+
+
+def _customer(customer_id: int | None, caller: Caller | None) -> Customer | None:
     if customer_id is not None:
         customer = Customer.objects.filter(pk=customer_id).first()
         if customer is not None and customer.merged_into_id:

@@ -110,11 +110,21 @@ def _open(sheet: Sheet, state: CaseState) -> None:
     replied = created + timedelta(minutes=min(age - 2, rng.randint(2, 25)))
     _say(case, sheet, Interaction.Direction.OUT, story.answer, replied)
     if state in (CaseState.WAIT_CUSTOMER, CaseState.WAIT_DEPT, CaseState.WAIT_THIRD):
-        case.wait_reason = {"wait_customer": "等客户发照片", "wait_dept": "等财务查退款", "wait_third": "等商家回电"}[state]
+        case.wait_reason = {
+            "wait_customer": "等客户发照片",
+            "wait_dept": "等财务查退款",
+            "wait_third": "等商家回电",
+        }[state]
         case.wait_until = sheet.now + timedelta(hours=rng.randint(3, 40))
         _tell(case, sheet, state.value, replied + timedelta(minutes=1), CaseState.OPEN, state)
     elif rng.random() < 0.35:
-        _say(case, sheet, Interaction.Direction.IN, "好的，请快一点。", sheet.now - timedelta(minutes=rng.randint(1, 7)))
+        _say(
+            case,
+            sheet,
+            Interaction.Direction.IN,
+            "好的，请快一点。",
+            sheet.now - timedelta(minutes=rng.randint(1, 7)),
+        )
     elif rng.random() < 0.4:
         _say(case, sheet, Interaction.Direction.INTERNAL, "商家后台显示已出餐，等站点回话。", replied)
 
@@ -126,15 +136,32 @@ def _case(sheet: Sheet, story: Story, created: datetime, state: CaseState) -> Ca
     owner = None if state == CaseState.NEW else rng.choice(sheet.agents)
     source = "app" if state == CaseState.NEW else rng.choice(("phone", "phone", "app", "chat"))
     case = Case(
-        number=draw_number(now=created), kind=story.kind, source=source, customer_id=order.customer_id,
-        contact_phone=point.value if point else None, contact_hash=point.value_hash if point else None,
-        contact_last7_hash=point.last7_hash if point else None, contact_last4=point.last4 if point else "",
-        contact_masked=point.masked if point else "", order_number=order.number, subject_ref=order.subject,
-        category=sheet.tree[story.category], severity=story.severity, priority=story.severity.replace("S", "P"),
-        summary=story.summary, detail=story.said, owner=owner, owned_at=created if owner else None,
-        team=sheet.team, state=state, last_customer_at=created, unanswered=owner is None,
-        fingerprint=f"demo-{len(sheet.cases)}", created_at=created, created_by=owner if source == "phone" else None,
-    )  # fmt: skip
+        number=draw_number(now=created),
+        kind=story.kind,
+        source=source,
+        customer_id=order.customer_id,
+        contact_phone=point.value if point else None,
+        contact_hash=point.value_hash if point else None,
+        contact_last7_hash=point.last7_hash if point else None,
+        contact_last4=point.last4 if point else "",
+        contact_masked=point.masked if point else "",
+        order_number=order.number,
+        subject_ref=order.subject,
+        category=sheet.tree[story.category],
+        severity=story.severity,
+        priority=story.severity.replace("S", "P"),
+        summary=story.summary,
+        detail=story.said,
+        owner=owner,
+        owned_at=created if owner else None,
+        team=sheet.team,
+        state=state,
+        last_customer_at=created,
+        unanswered=owner is None,
+        fingerprint=f"demo-{len(sheet.cases)}",
+        created_at=created,
+        created_by=owner if source == "phone" else None,
+    )
     sheet.cases.append(case)
     kind = Interaction.Kind.CALL if source == "phone" else Interaction.Kind.MESSAGE
     sheet.lines.append(
@@ -152,7 +179,12 @@ def _say(case: Case, sheet: Sheet, direction: str, body: str, at: datetime) -> N
     out, internal = direction == "out", direction == "internal"
     kind = "reply" if out else "note" if internal else "message"
     line = Interaction(
-        case=case, direction=direction, kind=kind, at=at, body=body, author=case.owner if out or internal else None
+        case=case,
+        direction=direction,
+        kind=kind,
+        at=at,
+        body=body,
+        author=case.owner if out or internal else None,
     )
     if out:
         line.channel, line.sent_to = "sms", case.contact_masked
@@ -169,7 +201,13 @@ def _tell(
     actor = actor or (case.owner if kind not in ("receive", "close") else None)
     sheet.events.append(
         CaseEvent(
-            case=case, kind=kind, at=at, actor=actor, actor_name=str(actor or "system"), from_state=source, to_state=to
+            case=case,
+            kind=kind,
+            at=at,
+            actor=actor,
+            actor_name=str(actor or "system"),
+            from_state=source,
+            to_state=to,
         )
     )
 
@@ -178,16 +216,26 @@ def _run_clocks(sheet: Sheet, case: Case) -> None:
     policy = sheet.policies[case.severity]
     claimed = case.owned_at + timedelta(minutes=2) if case.owned_at else None
     met: dict[str, Any] = {"ack": claimed, "first_reply": case.last_agent_at, "resolve": case.resolved_at}
-    minutes = {"ack": policy.ack_minutes, "first_reply": policy.first_reply_minutes, "resolve": policy.resolve_minutes}
+    minutes = {
+        "ack": policy.ack_minutes,
+        "first_reply": policy.first_reply_minutes,
+        "resolve": policy.resolve_minutes,
+    }
     for metric, target in minutes.items():
         due = case.created_at + timedelta(minutes=target)
         stopped = met[metric]
         late = due < (stopped or sheet.now)
         clock = SlaClock(
-            case=case, metric=metric, started_at=case.created_at, target_seconds=target * 60, due_at=due,
-            stopped_at=stopped, state="breached" if late else "met" if stopped else "running",
-            breached_at=due if late else None, running_since=None if late or stopped else case.created_at,
-        )  # fmt: skip
+            case=case,
+            metric=metric,
+            started_at=case.created_at,
+            target_seconds=target * 60,
+            due_at=due,
+            stopped_at=stopped,
+            state="breached" if late else "met" if stopped else "running",
+            breached_at=due if late else None,
+            running_since=None if late or stopped else case.created_at,
+        )
         if metric == "resolve" and case.state == CaseState.WAIT_CUSTOMER and clock.state == "running":
             used = int((sheet.now - case.created_at).total_seconds())
             clock.state, clock.accrued_seconds, clock.due_at, clock.running_since = "paused", used, None, None

@@ -168,3 +168,21 @@ def test_the_same_reference_of_a_sender_is_one_case() -> None:
     case = log_case(**facts)
     with pytest.raises(Refused, match=case.number):
         log_case(**facts)
+
+
+def test_an_unknown_caller_is_named_later_and_then_the_case_can_be_resolved(client: Client) -> None:
+    agent = make_agent()
+    case = make_case(agent, phone="front desk 12345")
+    client.force_login(agent)
+    assert (
+        "Whose case is this?"
+        in client.get(reverse("admin:feedback_case_customer", args=[case.pk])).content.decode()
+    )
+    url = reverse("admin:feedback_case_act", args=[case.pk, "name"])
+    assert client.post(url, {"version": case.version, "phone": "12"}).status_code == 422
+    customer = make_customer()
+    post = {"version": case.version, "customer": customer.pk, "phone": "6666"}
+    assert client.post(url, post).status_code == 302
+    case.refresh_from_db()
+    assert case.customer == customer
+    assert client.post(url, post).status_code == 409

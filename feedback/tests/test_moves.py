@@ -46,9 +46,22 @@ def act(name: str, case: Case, user: User) -> None:
     verbs[name]()
 
 
-ACTS = (
-    "claim assign drop call note resume resolve reopen void close sweep wait_customer wait_dept wait_third"
-).split()
+ACTS = [
+    "claim",
+    "assign",
+    "drop",
+    "call",
+    "note",
+    "resume",
+    "resolve",
+    "reopen",
+    "void",
+    "close",
+    "sweep",
+    "wait_customer",
+    "wait_dept",
+    "wait_third",
+]
 
 
 @pytest.mark.django_db
@@ -164,7 +177,12 @@ def test_nobody_is_parked_in_silence(client: Client) -> None:
     case.refresh_from_db()
     client.force_login(lead)
     until = timezone.localtime() + timedelta(days=1)
-    post = {"party": "customer", "reason": "Photo", "until": f"{until:%Y-%m-%dT%H:%M}", "version": case.version}
+    post = {
+        "party": "customer",
+        "reason": "Photo",
+        "until": f"{until:%Y-%m-%dT%H:%M}",
+        "version": case.version,
+    }
     answer = client.post(reverse("admin:feedback_case_act", args=[case.pk, "wait"]), post)
     assert answer.status_code == 422
     assert answer.context["error_field"] == "party"

@@ -105,7 +105,9 @@ def test_the_queue_costs_the_same_with_ten_thousand_cases(
     for _round in range(2):
         for name in ("mine", "all", "resolved"):
             client.get(reverse(QUEUE), {"view": name})
-            with CaptureQueriesContext(connection, ) as queries:
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
                 client.get(reverse(QUEUE), {"view": name})
             costs.append(len(queries))
         many = many_cases(10_000, team=team, customer=make_customer()) if _round == 0 else []
@@ -193,7 +195,9 @@ def test_each_role_sees_and_does_its_part_only(
     parts = [client.get(reverse("admin:feedback_case_thread", args=[case.pk])) for case in (own, other)]
     log = client.get(reverse("admin:feedback_case_add"))
     claim = client.post(reverse("admin:feedback_case_claim", args=[own.pk]))
-    act = client.post(reverse("admin:feedback_case_act", args=[other.pk, "send"]), {"mode": "note", "body": "x"})
+    act = client.post(
+        reverse("admin:feedback_case_act", args=[other.pk, "send"]), {"mode": "note", "body": "x"}
+    )
     assert [page.status_code == 200 for page in pages] == list(expected[:2])
     assert [part.status_code == 200 for part in parts] == list(expected[:2])
     assert (log.status_code == 200) == expected[2]

@@ -155,7 +155,9 @@ def test_the_same_words_twice_in_a_minute_are_one_click_too_many(client: Client)
 
 def test_channels_that_cannot_reach_the_customer_say_why(client: Client) -> None:
     customer = make_customer(email="gone@mail.example")
-    ContactPoint.objects.filter(customer=customer, kind="email").update(valid=False, invalid_reason="hard_bounce")
+    ContactPoint.objects.filter(customer=customer, kind="email").update(
+        valid=False, invalid_reason="hard_bounce"
+    )
     phone = ContactPoint.objects.get(customer=customer, kind="phone")
     Suppression.objects.create(kind="phone", value_hash=phone.value_hash, masked="x", reason="stop")
     reasons = {choice.code: choice.reason for choice in channel_choices(customer) if not choice.available}

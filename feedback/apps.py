@@ -13,10 +13,11 @@ class FeedbackConfig(AppConfig):
     verbose_name = _("Customer service")
 
     def ready(self) -> None:
-        from feedback import receivers, roads, roles
+        from feedback import demo, receivers, roads, roles
         from feedback.services.categories import ensure_after_migrate
 
         roles.register()
         roads.register()
         receivers.connect()
+        demo.register()
         post_migrate.connect(ensure_after_migrate, sender=self)

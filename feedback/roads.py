@@ -56,9 +56,25 @@ def register() -> None:
 def _navigation() -> None:
     items = (
         ("cases", _("Cases"), "support_agent", "admin:feedback_case_changelist", VIEW, open_badge, 10),
-        ("case_categories", _("Categories"), "category", "admin:feedback_category_changelist", "feedback.view_category", None, 80),
-        ("case_limits", _("Time limits"), "timer", "admin:feedback_slapolicy_changelist", "feedback.view_slapolicy", None, 90),
-    )  # fmt: skip
+        (
+            "case_categories",
+            _("Categories"),
+            "category",
+            "admin:feedback_category_changelist",
+            "feedback.view_category",
+            None,
+            80,
+        ),
+        (
+            "case_limits",
+            _("Time limits"),
+            "timer",
+            "admin:feedback_slapolicy_changelist",
+            "feedback.view_slapolicy",
+            None,
+            90,
+        ),
+    )
     for name, title, icon, url_name, permission, badge, order in items:
         registry.navigation.register(
             name,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from feedback.admin.conflict import show_conflict
 from feedback.admin.page import CaseView
 from feedback.models import Case
-from feedback.services import drafts, handling, notes, replies
+from feedback.services import drafts, handling, intake, notes, replies
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.staff.models import User
 
@@ -64,7 +64,7 @@ class PostView(CaseView):
 
 
 class CaseAct(PostView):
-    """send, wait, resume, resolve, reopen, void, assign."""
+    """send, wait, resume, resolve, reopen, void, assign, name."""
 
     def post(self, request: HttpRequest, pk: int, act: str, *args: Any, **kwargs: Any) -> HttpResponse:
         case = self.get_case(pk)
@@ -76,6 +76,7 @@ class CaseAct(PostView):
             "reopen": self.reopen,
             "void": self.void,
             "assign": self.assign,
+            "name": self.name_customer,
         }.get(act)
         if work is None:
             raise Http404
@@ -164,6 +165,16 @@ class CaseAct(PostView):
         if chosen and owner is None:
             raise Refused(_("Choose a colleague from the list."), field="owner")
         handling.assign_case(case_id=pk, actor=user, owner=owner, version=self.version(typed))
+
+    def name_customer(self, pk: int, typed: dict[str, str], user: User) -> None:
+        """Say whose case this is."""
+        intake.name_customer(
+            case_id=pk,
+            actor=user,
+            version=self.version(typed),
+            customer_id=read_number(typed.get("customer", "")),
+            phone=typed.get("phone", ""),
+        )
 
 
 class FactsAct(PostView):

@@ -17,7 +17,10 @@ class ServicePage(PageMixin):
 
     def base_crumbs(self) -> list[tuple[Any, str]]:
         """Return the way here: service, cases."""
-        return [(_("Customer service"), ""), (_("Cases"), reverse("admin:feedback_case_changelist"))]
+        return [
+            (_("Customer service"), f"{reverse('admin:index')}?board=service"),
+            (_("Cases"), reverse("admin:feedback_case_changelist")),
+        ]
 
     def get_case(self, pk: int) -> Case:
         """Return the case through what the viewer may see; 404 for all others."""

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from feedback.admin.base import ServicePage
 from feedback.admin.thread import event_text
@@ -18,10 +19,10 @@ TEXTS = {
     "reason": _("Reason"),
 }
 FACTS = {
-    "summary": _("Summary"),
+    "summary": pgettext_lazy("case", "Summary"),
     "category": _("Category"),
     "severity": _("Severity"),
-    "order_number": _("Order"),
+    "order_number": pgettext_lazy("purchase", "Order"),
 }
 CONFLICT_EVENTS = 5
 

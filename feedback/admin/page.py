@@ -182,6 +182,9 @@ class CustomerColumn(ServicePage):
         case = self.get_case(pk)
         customer = case.customer
         context: dict[str, Any] = {"case": case, "customer": customer, "provisional_word": _("provisional")}
+        context["may_name"] = case.is_open and request.user.has_perms(
+            ["feedback.change_case", "feedback.add_case"]
+        )
         if customer is not None:
             others = Case.objects.visible_to(request.user).filter(customer=customer).exclude(pk=case.pk)
             context |= {

@@ -31,6 +31,7 @@ WORDS = {
     "restore": _l("took the case back"),
     "merge": _l("merged the case"),
     "update": _l("corrected the facts"),
+    "name_customer": _l("found out who the customer is"),
     "reply_failed": _l("A reply failed"),
     "retry": _l("sent a failed reply again"),
     "customer_merged": _l("The customer was merged with another row"),

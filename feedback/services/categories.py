@@ -22,14 +22,41 @@ FIRST_LEVEL = (
     ("other", "Other", "其他", "more_horiz", "S4"),
 )
 SECOND_LEVEL = {
-    "food-safety": (("foreign-object", "Foreign object", "异物"), ("spoiled", "Spoiled food", "变质"), ("illness", "Illness after eating", "食后不适")),
-    "delivery": (("late", "Late", "超时"), ("damaged", "Damaged or spilled", "撒漏"), ("rider", "Rider's conduct", "骑手态度"), ("not-delivered", "Not delivered", "没有送到")),
-    "merchant": (("missing-items", "Missing items", "少送"), ("wrong-items", "Wrong items", "送错"), ("quality", "Quality", "品质")),
-    "hotel": (("no-room", "No room on arrival", "到店无房"), ("not-as-described", "Not as described", "与描述不符"), ("cancellation", "Cancellation", "取消")),
-    "refund": (("not-received", "Not received", "未到账"), ("amount", "Wrong amount", "金额不符"), ("charged-twice", "Charged twice", "重复扣款")),
+    "food-safety": (
+        ("foreign-object", "Foreign object", "异物"),
+        ("spoiled", "Spoiled food", "变质"),
+        ("illness", "Illness after eating", "食后不适"),
+    ),
+    "delivery": (
+        ("late", "Late", "超时"),
+        ("damaged", "Damaged or spilled", "撒漏"),
+        ("rider", "Rider's conduct", "骑手态度"),
+        ("not-delivered", "Not delivered", "没有送到"),
+    ),
+    "merchant": (
+        ("missing-items", "Missing items", "少送"),
+        ("wrong-items", "Wrong items", "送错"),
+        ("quality", "Quality", "品质"),
+    ),
+    "hotel": (
+        ("no-room", "No room on arrival", "到店无房"),
+        ("not-as-described", "Not as described", "与描述不符"),
+        ("cancellation", "Cancellation", "取消"),
+    ),
+    "refund": (
+        ("not-received", "Not received", "未到账"),
+        ("amount", "Wrong amount", "金额不符"),
+        ("charged-twice", "Charged twice", "重复扣款"),
+    ),
     "coupon": (("not-usable", "Cannot be used", "不能用"), ("expired", "Expired early", "提前过期")),
-    "message": (("message-not-received", "Not received", "没有收到"), ("message-late", "Late", "晚到"), ("message-twice", "Twice", "重复"), ("message-wrong", "Wrong content", "内容不对"), ("too-many", "Too many", "太多打扰")),
-}  # fmt: skip
+    "message": (
+        ("message-not-received", "Not received", "没有收到"),
+        ("message-late", "Late", "晚到"),
+        ("message-twice", "Twice", "重复"),
+        ("message-wrong", "Wrong content", "内容不对"),
+        ("too-many", "Too many", "太多打扰"),
+    ),
+}
 EDITABLE = ("name", "name_zh", "icon", "digit", "severity", "team", "position", "active")
 
 

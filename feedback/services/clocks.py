@@ -14,7 +14,12 @@ AWAITED = (State.RUNNING, State.BREACHED)
 WARN_BEFORE = timedelta(minutes=30)
 SWEEP_ROWS = 500
 
-_DEFAULT_MINUTES = {"S1": (5, 15, 240, 120), "S2": (10, 30, 480, 240), "S3": (30, 60, 1440, 480), "S4": (60, 240, 4320, 1440)}  # fmt: skip
+_DEFAULT_MINUTES = {
+    "S1": (5, 15, 240, 120),
+    "S2": (10, 30, 480, 240),
+    "S3": (30, 60, 1440, 480),
+    "S4": (60, 240, 4320, 1440),
+}
 
 
 def ensure_policies() -> int:
@@ -188,6 +193,6 @@ def take_warnings(*, now: datetime) -> list[SlaClock]:
         due_at__gt=now,
     ).select_related("case__owner")
     for clock in rows.order_by("warn_at")[:SWEEP_ROWS]:
-        if SlaClock.objects.filter(pk=clock.pk, warn_at=clock.warn_at).update(warn_at=None):
-            taken.append(clock)
+        told = SlaClock.objects.filter(pk=clock.pk, warn_at=clock.warn_at).update(warn_at=None)
+        taken += [clock] * told
     return taken

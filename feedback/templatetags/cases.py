@@ -80,7 +80,8 @@ def case_clock(case: Case) -> SafeString:
 
 def _pill(tone: str, symbol: str, name: Any, text: str, due: datetime | None = None) -> SafeString:
     return format_html(
-        '<span class="nh-chip nh-chip--large fb-clock nh-chip--{}"{}>{}<span>{} <b data-left>{}</b></span></span>',
+        '<span class="nh-chip nh-chip--large fb-clock nh-chip--{}"{}>{}'
+        "<span>{} <b data-left>{}</b></span></span>",
         tone,
         format_html(' data-due="{}"', due.isoformat()) if due else "",
         icon(symbol),

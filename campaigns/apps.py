@@ -9,4 +9,13 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     label = "campaigns"
-    verbose_name = _("Campaigns")
+    verbose_name = _("Marketing")
+
+    def ready(self) -> None:
+        from campaigns import cards, demo, receivers, roads, roles
+
+        roles.register()
+        roads.register()
+        cards.register()
+        demo.register()
+        receivers.register()

@@ -1,6 +1,7 @@
 """The feedback app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,3 +11,13 @@ class FeedbackConfig(AppConfig):
     name = "feedback"
     label = "feedback"
     verbose_name = _("Customer service")
+
+    def ready(self) -> None:
+        from feedback import demo, receivers, roads, roles
+        from feedback.services.categories import ensure_after_migrate
+
+        roles.register()
+        roads.register()
+        receivers.connect()
+        demo.register()
+        post_migrate.connect(ensure_after_migrate, sender=self)

@@ -4,12 +4,16 @@ What the environment leaves unset is looked up in `<data folder>/env`, which `./
 `manage.py` in a second terminal talks to the same servers without setting anything.
 """
 
+import base64
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -42,6 +46,33 @@ if not FIELD_KEYS:
         "FIELD_KEYS is not set, so personal data cannot be encrypted. "
         "Start with ./run, or set FIELD_KEYS=k1:<base64 of 32 random bytes>."
     )
+
+
+def _is_field_key(text: str) -> bool:
+    name, _colon, encoded = text.partition(":")
+    try:
+        return 0 < len(name) <= 20 and len(base64.b64decode(encoded, validate=True)) == 32
+    except ValueError:
+        return False
+
+
+def _seconds(name: str, default: int) -> int:
+    text = env.str(name, default=str(default))
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 86400):
+        raise ImproperlyConfigured(f"{name} must be a number of seconds from 1 to 86400, not “{text}”.")
+    return int(text)
+
+
+if not all(_is_field_key(item) for item in FIELD_KEYS):
+    raise ImproperlyConfigured(
+        "FIELD_KEYS must be a comma-separated list of id:base64, 32 bytes each, newest first."
+    )
+if PRODUCTION and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is empty, so every request would be refused. Name the hosts that serve the site."
+    )
+if urlsplit(PUBLIC_URL).scheme not in ("http", "https") or not urlsplit(PUBLIC_URL).netloc:
+    raise ImproperlyConfigured(f"PUBLIC_URL must look like https://hub.example, not “{PUBLIC_URL}”.")
 
 TESTING = "pytest" in sys.modules
 
@@ -138,6 +169,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+if TESTING:
+    # The tests sign in hundreds of times, and nothing of theirs is worth a slow hash.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -151,6 +185,8 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "theme"]
 USE_I18N = True
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Shanghai")
+if TIME_ZONE not in available_timezones():
+    raise ImproperlyConfigured(f"TIME_ZONE “{TIME_ZONE}” is unknown. Write it like Asia/Shanghai.")
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -172,7 +208,9 @@ STORAGES = {
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+# Previews are frames of our own site, sandboxed; other sites frame nothing (frame-ancestors below).
 X_FRAME_OPTIONS = "SAMEORIGIN"
+SILENCED_SYSTEM_CHECKS = ["security.W019"]
 SECURE_REFERRER_POLICY = "same-origin"
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -181,7 +219,7 @@ SECURE_HSTS_SECONDS = 365 * 86400 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if "://" in PUBLIC_URL else []
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 FILE_UPLOAD_TEMP_DIR = None
 
@@ -245,8 +283,8 @@ CELERY_BEAT_CRON_STARTING_DEADLINE = 600
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
-LEASE_SECONDS = env.int("NOTIFYHUB_LEASE_SECONDS", default=60)
-TICK_SECONDS = env.int("NOTIFYHUB_TICK_SECONDS", default=5)
+LEASE_SECONDS = _seconds("NOTIFYHUB_LEASE_SECONDS", 60)
+TICK_SECONDS = _seconds("NOTIFYHUB_TICK_SECONDS", 5)
 # Outside production a real provider account sends only to these ("*" or fnmatch patterns).
 ALLOW_RECIPIENTS = env.list("NOTIFYHUB_ALLOW_RECIPIENTS", default=["*"] if PRODUCTION and not DEBUG else [])
 
@@ -261,6 +299,7 @@ UNFOLD = {
     "SITE_SYMBOL": "campaign",
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
+    "ACCOUNT": {"navigation": [{"title": _("My profile"), "link": reverse_lazy("admin:staff_profile")}]},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
@@ -283,7 +322,7 @@ UNFOLD = {
     "GLOBAL_CALLBACK": "notifyhub.console.branding.page_context",
     "ENVIRONMENT": "notifyhub.console.branding.environment",
     "DASHBOARD_CALLBACK": "notifyhub.console.branding.dashboard",
-    "STYLES": ["notifyhub.console.branding.stylesheet"],
+    "STYLES": ["notifyhub.console.branding.stylesheet", "campaigns.cards.stylesheet"],
     "SCRIPTS": ["notifyhub.console.branding.script"],
     "SITE_FAVICONS": [
         {

@@ -11,6 +11,7 @@ from notifyhub.console.health import healthz, readyz
 
 api: list[Any] = [
     path("", include("notifyhub.customers.api_urls")),
+    path("", include("campaigns.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]
@@ -23,4 +24,5 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include((api, "api"))),
+    path("", include("notifyhub.messaging.urls")),
 ]

@@ -7,10 +7,12 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from feedback.models.category import SERIOUS, Category, Severity
 from feedback.models.flow import FLOW, OPEN_STATES, WAITING, CaseState
 from feedback.models.querysets import CaseQuerySet
+from feedback.models.words import Caller, Decision, Kind, Priority, Remedy, Resolution, RootCause, Source
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.customers.models import Customer
 from notifyhub.staff.models import Team, User
@@ -40,71 +42,14 @@ class Case(models.Model):
     State = CaseState
     FLOW = FLOW
 
-    class Kind(models.TextChoices):
-        COMPLAINT = "complaint", _("Complaint")
-        ENQUIRY = "enquiry", _("Enquiry")
-        FEEDBACK = "feedback", _("Feedback")
-        SUGGESTION = "suggestion", _("Suggestion")
-        PRAISE = "praise", _("Praise")
-        REGULATOR = "regulator", _("Regulator case")
-
-    class Source(models.TextChoices):
-        PHONE = "phone", _("Phone")
-        APP = "app", _("App")
-        WEB = "web", _("Website")
-        EMAIL = "email", _("Email")
-        CHAT = "chat", _("Chat")
-        SOCIAL = "social", _("Social media")
-        REGULATOR = "regulator", _("Regulator")
-        INTERNAL = "internal", _("Internal")
-
-    class Caller(models.TextChoices):
-        SELF = "self", _("The customer")
-        FAMILY = "family", _("Family")
-        MERCHANT = "merchant", _("Merchant")
-        RIDER = "rider", _("Rider")
-
-    class Priority(models.TextChoices):
-        P1 = "P1", _("P1")
-        P2 = "P2", _("P2")
-        P3 = "P3", _("P3")
-        P4 = "P4", _("P4")
-
-    class Remedy(models.TextChoices):
-        REFUND = "refund", _("Refund")
-        REDO = "redo", _("Do it again")
-        APOLOGY = "apology", _("Apology")
-        COMPENSATION = "compensation", _("Compensation")
-        EXPLANATION = "explanation", _("Explanation")
-        CALL_BACK = "call_back", _("Call back")
-        OTHER = "other", _("Other")
-
-    class Decision(models.TextChoices):
-        UPHELD = "upheld", _("Upheld")
-        PARTLY = "partly", _("Partly upheld")
-        NOT_UPHELD = "not_upheld", _("Not upheld")
-        WITHDRAWN = "withdrawn", _("Withdrawn")
-
-    class Resolution(models.TextChoices):
-        EXPLAINED = "explained", _("Explained")
-        FIXED = "fixed", _("Put right")
-        REFUNDED = "refunded", _("Refunded")
-        COMPENSATED = "compensated", _("Compensated")
-        APOLOGISED = "apologised", _("Apologised")
-        FORWARDED = "forwarded", _("Passed on")
-        NO_ANSWER = "no_answer", _("Customer did not answer")
-        NOT_POSSIBLE = "not_possible", _("Cannot be done")
-
-    class RootCause(models.TextChoices):
-        MERCHANT = "merchant", _("Merchant")
-        DELIVERY = "delivery", _("Rider or delivery")
-        PRODUCT = "product", _("App or website")
-        PAYMENT = "payment", _("Payment or refund")
-        MESSAGE = "message", _("Message sent by us")
-        PROMOTION = "promotion", _("Campaign or coupon")
-        SUPPLIER = "supplier", _("Hotel, airline or partner")
-        CUSTOMER = "customer", _("Customer's mistake")
-        UNKNOWN = "unknown", _("Not found")
+    Kind = Kind
+    Source = Source
+    Caller = Caller
+    Priority = Priority
+    Remedy = Remedy
+    Decision = Decision
+    Resolution = Resolution
+    RootCause = RootCause
 
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
     number = models.CharField(_("number"), max_length=18, unique=True)
@@ -124,11 +69,9 @@ class Case(models.Model):
     contact_last4 = models.CharField(_("last four"), max_length=4, blank=True)
     contact_masked = models.CharField(_("caller's phone, masked"), max_length=40, blank=True)
     contact_verified = models.BooleanField(_("number checked"), default=True)
-    order_number = models.CharField(_("order"), max_length=64, blank=True)
+    order_number = models.CharField(pgettext_lazy("purchase", "order"), max_length=64, blank=True)
     subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
-    category = models.ForeignKey(
-        Category, models.PROTECT, related_name="cases", verbose_name=_("category")
-    )
+    category = models.ForeignKey(Category, models.PROTECT, related_name="cases", verbose_name=_("category"))
     severity = models.CharField(_("severity"), max_length=2, choices=Severity)
     priority = models.CharField(_("priority"), max_length=2, choices=Priority)
     summary = models.CharField(_("summary"), max_length=120)
@@ -200,7 +143,9 @@ class Case(models.Model):
                 name="feedback_case_last7",
                 condition=Q(contact_last7_hash__isnull=False),
             ),
-            models.Index(fields=["contact_last4"], name="feedback_case_last4", condition=~Q(contact_last4="")),
+            models.Index(
+                fields=["contact_last4"], name="feedback_case_last4", condition=~Q(contact_last4="")
+            ),
             # For the list of open cases in the order of the queue, and for the counts of its views.
             models.Index(
                 fields=["next_due_at", "severity", "id"],
@@ -214,9 +159,7 @@ class Case(models.Model):
                 condition=Q(resolved_at__isnull=False),
             ),
             # For the tick that lifts holds.
-            models.Index(
-                fields=["closed_at"], name="feedback_case_hold", condition=Q(holds_promotions=True)
-            ),
+            models.Index(fields=["closed_at"], name="feedback_case_hold", condition=Q(holds_promotions=True)),
             # For the tick that ends waiting.
             models.Index(
                 fields=["wait_until"],
@@ -262,7 +205,8 @@ class Case(models.Model):
             ),
             models.CheckConstraint(
                 name="feedback_case_due_has_metric",
-                condition=Q(next_due_at=None, next_metric="") | (Q(next_due_at__isnull=False) & ~Q(next_metric="")),
+                condition=Q(next_due_at=None, next_metric="")
+                | (Q(next_due_at__isnull=False) & ~Q(next_metric="")),
             ),
         ]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from notifyhub.core.flow import Flow
 
@@ -11,13 +12,13 @@ from notifyhub.core.flow import Flow
 class CaseState(models.TextChoices):
     """Reopened is `cycle > 1`, not a state; escalated will be a level, not a state."""
 
-    NEW = "new", _("New")
-    OPEN = "open", _("Open")
+    NEW = "new", pgettext_lazy("case", "New")
+    OPEN = "open", pgettext_lazy("case", "Open")
     WAIT_CUSTOMER = "wait_customer", _("Waiting for customer")
     WAIT_DEPT = "wait_dept", _("Waiting for department")
     WAIT_THIRD = "wait_third", _("Waiting for third party")
     RESOLVED = "resolved", _("Resolved")
-    CLOSED = "closed", _("Closed")
+    CLOSED = "closed", pgettext_lazy("case", "Closed")
     MERGED = "merged", _("Merged")
     VOID = "void", _("Void")
 
@@ -64,12 +65,7 @@ EDGES: tuple[Edge, ...] = (
 
 BY_TRIGGER = {edge.trigger: edge for edge in EDGES}
 
-FLOW = Flow(
-    {
-        state: frozenset(edge.to for edge in EDGES if state in edge.sources)
-        for state in CaseState
-    }
-)
+FLOW = Flow({state: frozenset(edge.to for edge in EDGES if state in edge.sources) for state in CaseState})
 
 
 def triggers_from(state: str) -> list[str]:

@@ -61,7 +61,9 @@ class CaseQuerySet(models.QuerySet):
         if case.next_due_at is None:
             return self.filter(tail, next_due_at=None)
         return self.filter(
-            Q(next_due_at=None) | Q(next_due_at__gt=case.next_due_at) | (Q(next_due_at=case.next_due_at) & tail)
+            Q(next_due_at=None)
+            | Q(next_due_at__gt=case.next_due_at)
+            | (Q(next_due_at=case.next_due_at) & tail)
         )
 
 

@@ -92,7 +92,7 @@ class Interaction(models.Model):
 class CaseEvent(models.Model):
     """One thing that happened to a case. Append-only: a trigger refuses UPDATE and DELETE.
 
-    Each change of state has exactly one event with `from_state` and `to_state`. `data` holds no personal data.
+    Each change of state has exactly one event with `from_state` and `to_state`; nothing personal in `data`.
     """
 
     case = models.ForeignKey(Case, models.DO_NOTHING, related_name="events", verbose_name=_("case"))

@@ -14,7 +14,12 @@ AWAITED = (State.RUNNING, State.BREACHED)
 WARN_BEFORE = timedelta(minutes=30)
 SWEEP_ROWS = 500
 
-_DEFAULT_MINUTES = {"S1": (5, 15, 240, 120), "S2": (10, 30, 480, 240), "S3": (30, 60, 1440, 480), "S4": (60, 240, 4320, 1440)}  # fmt: skip
+_DEFAULT_MINUTES = {
+    "S1": (5, 15, 240, 120),
+    "S2": (10, 30, 480, 240),
+    "S3": (30, 60, 1440, 480),
+    "S4": (60, 240, 4320, 1440),
+}
 
 
 def ensure_policies() -> int:
@@ -154,9 +159,7 @@ def follow_move(case: Case, trigger: str, *, now: datetime) -> None:
     elif trigger == "resolve":
         # The first reply may be on its way: its clock is decided when it is handed over.
         stop_clocks(case.pk, Metric.ACK, Metric.RESOLVE, at=now)
-    elif trigger == "reopen":
-        start_next_cycle(case, now=now)
-    elif trigger == "restore":
+    elif trigger == "reopen" or trigger == "restore":
         start_next_cycle(case, now=now)
     elif trigger in ("void", "merge", "close"):
         cancel_clocks(case.pk)
@@ -174,9 +177,7 @@ def sweep_breaches(*, now: datetime) -> list[SlaClock]:
         with transaction.atomic():
             Case.objects.select_for_update().filter(pk=clock.case_id).first()
             rows = SlaClock.objects.filter(pk=clock.pk, state=State.RUNNING, due_at=clock.due_at)
-            if rows.update(
-                state=State.BREACHED, breached_at=clock.due_at, running_since=None, warn_at=None
-            ):
+            if rows.update(state=State.BREACHED, breached_at=clock.due_at, running_since=None, warn_at=None):
                 show_next_due([clock.case_id])
                 marked.append(clock)
     return marked
@@ -192,6 +193,6 @@ def take_warnings(*, now: datetime) -> list[SlaClock]:
         due_at__gt=now,
     ).select_related("case__owner")
     for clock in rows.order_by("warn_at")[:SWEEP_ROWS]:
-        if SlaClock.objects.filter(pk=clock.pk, warn_at=clock.warn_at).update(warn_at=None):
-            taken.append(clock)
+        told = SlaClock.objects.filter(pk=clock.pk, warn_at=clock.warn_at).update(warn_at=None)
+        taken += [clock] * told
     return taken

@@ -20,7 +20,11 @@ def case_url(case_id: int) -> str:
 def leads_of(case: Case) -> list[User]:
     """Return who leads the case's team; the service leads if the team has nobody."""
     active = User.objects.filter(is_active=True)
-    leads = list(active.filter(memberships__team_id=case.team_id, memberships__leads=True)) if case.team_id else []
+    leads = (
+        list(active.filter(memberships__team_id=case.team_id, memberships__leads=True))
+        if case.team_id
+        else []
+    )
     return leads or list(active.filter(groups__role__code=SERVICE_LEAD))
 
 
@@ -43,7 +47,12 @@ def tell_owner(case: Case, title: Any, *, level: str = "info", dedup: str = "") 
     if case.owner is None:
         return 0
     return notify(
-        recipients=[case.owner], title=title, body=case.summary, level=level, url=case_url(case.pk), dedup=dedup
+        recipients=[case.owner],
+        title=title,
+        body=case.summary,
+        level=level,
+        url=case_url(case.pk),
+        dedup=dedup,
     )
 
 

@@ -33,9 +33,7 @@ def log_call(*, case_id: int, actor: User, body: str) -> Interaction:
     line = _add(case, actor, Interaction.Kind.CALL, Interaction.Direction.IN, body)
     if case.state == Case.State.WAIT_CUSTOMER:
         transition(case_id=case.pk, trigger="customer_replied", actor=actor)
-    Case.objects.filter(pk=case.pk).update(
-        last_customer_at=line.at, last_agent_at=line.at, unanswered=False
-    )
+    Case.objects.filter(pk=case.pk).update(last_customer_at=line.at, last_agent_at=line.at, unanswered=False)
     clocks.stop_clocks(case.pk, Metric.FIRST_REPLY, at=line.at)
     clocks.show_next_due([case.pk])
     return line

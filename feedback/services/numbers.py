@@ -11,9 +11,17 @@ from django.utils import timezone
 # Damm's quasigroup of order 10 (H. M. Damm, 2004): it finds every single wrong digit and every swap of two
 # neighbours, which is what goes wrong when a number is read out over the phone.
 _DAMM = (
-    "0317598642", "7092154863", "4206871359", "1750983426", "6123045978",
-    "3674209581", "5869720134", "8945362017", "9438617205", "2581436790",
-)  # fmt: skip
+    "0317598642",
+    "7092154863",
+    "4206871359",
+    "1750983426",
+    "6123045978",
+    "3674209581",
+    "5869720134",
+    "8945362017",
+    "9438617205",
+    "2581436790",
+)
 _NUMBER = re.compile(r"C?(\d{6})-?(\d{5,6})-?(\d)", re.IGNORECASE)
 
 _DRAW = """
@@ -32,7 +40,7 @@ def check_digit(digits: str) -> str:
 
 
 def draw_number(*, now: datetime) -> str:
-    """Return the next number of the day, like C261120-00421-7; the day's counter stays locked until commit."""
+    """Return the next number of the day, like C261120-00421-7; its counter stays locked until commit."""
     day = timezone.localdate(now, ZoneInfo(settings.TIME_ZONE))
     with connection.cursor() as cursor:
         cursor.execute(_DRAW, [day])

@@ -14,7 +14,8 @@ from feedback.services import clocks, drafts, news
 from feedback.services.channels import ChannelChoice, channel_choices
 from feedback.services.transitions import change_case, lock_case, may_pull, record_event, transition
 from notifyhub.core.errors import Refused
-from notifyhub.messaging.models import Delivery, Priority
+from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.dispatches import Item, create_dispatch
 from notifyhub.staff.models import User
 

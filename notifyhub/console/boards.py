@@ -41,7 +41,10 @@ def cards_of(request: HttpRequest, board: str) -> list[tuple[str, DashboardCard]
 def boards_of(request: HttpRequest) -> list[str]:
     """Return the boards on which the viewer has at least one card, their own first."""
     user: Any = request.user
-    held = set(user.groups.values_list("name", flat=True))
+    # Asked for by the page and by the sidebar of the same request.
+    held = user.__dict__.get("_role_names")
+    if held is None:
+        held = user.__dict__["_role_names"] = set(user.groups.values_list("name", flat=True))
     ranked = [board for board, wanted in LANDING if held & set(wanted)]
     if user.is_superuser and not ranked:
         ranked = ["marketing"]
@@ -49,12 +52,17 @@ def boards_of(request: HttpRequest) -> list[str]:
     return [board for board in ranked if cards_of(request, board)]
 
 
-def board_context(request: HttpRequest) -> dict[str, Any]:
-    """Return the board to show (`?board=`, else the viewer's own), its cards, and the other boards."""
+def shown_board(request: HttpRequest) -> str:
+    """Return the board that the first page shows: the one asked for, else the viewer's own, "" for none."""
     boards = boards_of(request)
-    chosen = request.GET.get("board", "")
-    if chosen not in boards:
-        chosen = boards[0] if boards else ""
+    asked = request.GET.get("board", "")
+    return asked if asked in boards else next(iter(boards), "")
+
+
+def board_context(request: HttpRequest) -> dict[str, Any]:
+    """Return the board to show, its cards, and the viewer's other boards."""
+    boards = boards_of(request)
+    chosen = shown_board(request)
     return {
         "board": chosen,
         "boards": [(board, BOARDS[board]) for board in boards],

@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from notifyhub.console.boards import board_context, shown_board
 from notifyhub.core.registry import SECTIONS, NavItem, chrome
 from notifyhub.core.registry import navigation as entries
 
@@ -32,7 +33,7 @@ def _address(name: str) -> str | None:
 def _item(item: NavItem, link: str, request: HttpRequest) -> dict[str, Any]:
     path = request.path
     if "?board=" in link:
-        own = path == reverse("admin:index") and request.GET.get("board", "") in ("", link.partition("=")[2])
+        own = path == reverse("admin:index") and link.endswith(f"={shown_board(request)}")
     else:
         own = path.startswith(link)
     active = own or any(path.startswith(prefix) for prefix in item.active_prefixes)
@@ -85,8 +86,6 @@ def _chrome(request: HttpRequest) -> SafeString:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the first page: the viewer's board and its cards."""
-    from notifyhub.console.boards import board_context
-
     return {**context, **board_context(request)}
 
 

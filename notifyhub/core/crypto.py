@@ -90,4 +90,4 @@ def blind_index(value: str, *, purpose: str) -> bytes:
     `purpose` separates the hashes of different facts: the whole phone number, its last seven digits.
     A keyed hash is needed since all 10^11 phone numbers are hashed in minutes without one.
     """
-    return hmac.new(_ring()[2], f"{purpose}\x00{value}".encode(), hashlib.sha256).digest()[:HASH_BYTES]
+    return hmac.digest(_ring()[2], f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]

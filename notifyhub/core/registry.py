@@ -7,7 +7,7 @@ asks the registry. Entries keep the order of their `order` number, then of regis
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -150,6 +150,17 @@ class PersonalData:
     erase: Callable[[int], int]
 
 
+class PlannedSend(NamedTuple):
+    """One sending that starts, or started, at a time: an entry of the calendar."""
+
+    at: datetime
+    title: Any
+    count: int | None = None
+    url: str = ""
+    tone: str = "grey"
+    label: Any = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SegmentField:
     """A typed field of the audience rules, compiled to SQL.
@@ -179,6 +190,6 @@ demo_loaders: Registry[Callable[[Callable[[str], None]], None]] = Registry()
 ticks: Registry[Tick] = Registry()
 personal_data: Registry[PersonalData] = Registry()  # by model label, "app_label.Model"
 segment_fields: Registry[SegmentField] = Registry()
-planned_sends: Registry[Callable[[datetime, datetime], Sequence[Any]]] = Registry()
+planned_sends: Registry[Callable[[datetime, datetime], Sequence[PlannedSend]]] = Registry()
 # HTML that an app adds to every page of the console (the quick log's dialog), by request; "" for nothing.
 chrome: Registry[Callable[[Any], str]] = Registry()

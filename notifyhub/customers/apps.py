@@ -12,7 +12,15 @@ class CustomersConfig(AppConfig):
     verbose_name = _("Customers")
 
     def ready(self) -> None:
-        from notifyhub.customers import demo, hits, navigation, personal_data, roles, segment_fields
+        from notifyhub.customers import (
+            demo,
+            hits,
+            navigation,
+            periodic,
+            personal_data,
+            roles,
+            segment_fields,
+        )
         from notifyhub.customers.services import timeline
 
         roles.register()
@@ -20,5 +28,6 @@ class CustomersConfig(AppConfig):
         personal_data.register()
         timeline.register()
         navigation.register()
+        periodic.register()
         hits.register()
         demo.register()

@@ -13,13 +13,16 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from notifyhub.messaging import doctor, navigation, roles, ticks
+        from notifyhub.messaging import customer_page, demo, doctor, navigation, personal_data, roles, ticks
         from notifyhub.messaging.channels.registry import register_backends
         from notifyhub.messaging.defaults import create_defaults
 
         roles.register()
         navigation.register()
+        customer_page.register()
+        personal_data.register()
         register_backends()
         ticks.register()
+        demo.register()
         doctor.register()
         post_migrate.connect(create_defaults, sender=self)

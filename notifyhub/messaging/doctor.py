@@ -28,16 +28,12 @@ _TODAY = "SELECT kind, count(*) FROM messaging_deliveryevent WHERE at >= %s GROU
 def check_queue() -> Finding:
     """Return the depth and age of what is due, by class."""
     now = timezone.now()
-    data: dict[str, dict[str, float]] = {
-        name.label.lower(): {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
-        for name in ()  # type: ignore[var-annotated]
-    }
-    late = []
     with connection.cursor() as cursor:
         cursor.execute(_QUEUE)
         rows = cursor.fetchall()
-    for priority in Priority:
-        data[priority.name.lower()] = {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
+    empty: dict[str, float] = {"batches": 0, "messages": 0, "oldest_seconds": 0.0}
+    data = {priority.name.lower(): empty for priority in Priority}
+    late = False
     for number, batches, messages, oldest in rows:
         priority = Priority(number)
         age = max(0.0, (now - oldest).total_seconds())
@@ -46,10 +42,10 @@ def check_queue() -> Finding:
             "messages": int(messages),
             "oldest_seconds": round(age, 1),
         }
-        if age > LATE[priority].total_seconds():
-            late.append(priority)
+        late = late or age > LATE[priority].total_seconds()
     if late:
-        return Finding(level="warning", message=_("Messages that are due are waiting for a worker."), data=data)
+        message = _("Messages that are due are waiting for a worker.")
+        return Finding(level="warning", message=message, data=data)
     return Finding(level="ok", message=_("Nothing that is due waits."), data=data)
 
 
@@ -58,7 +54,7 @@ def check_today() -> Finding:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(_TODAY, [midnight])
-        data = {kind: count for kind, count in cursor.fetchall()}
+        data = dict(cursor.fetchall())
     return Finding(level="ok", message=_("Message events today."), data=data)
 
 
@@ -83,11 +79,10 @@ def check_leases() -> Finding:
 def check_circuits() -> Finding:
     """Return the circuits that are not closed."""
     rows = AccountGate.objects.exclude(circuit=AccountGate.Circuit.CLOSED).filter(account__active=True)
-    shut = {name: circuit for name, circuit in rows.values_list("account__name", "circuit")}
+    shut = dict(rows.values_list("account__name", "circuit"))
     if shut:
-        return Finding(
-            level="warning", message=_("Provider accounts that do not answer: %s") % ", ".join(shut), data=shut
-        )
+        message = _("Provider accounts that do not answer: %s") % ", ".join(shut)
+        return Finding(level="warning", message=message, data=shut)
     return Finding(level="ok", message=_("All provider accounts answer."), data={})
 
 
@@ -95,8 +90,9 @@ def check_unknown() -> Finding:
     """Return how many messages of the last week are in doubt."""
     since = timezone.now() - timedelta(days=7)
     events = DeliveryEvent.objects.filter(kind=DeliveryEvent.Kind.UNKNOWN, at__gte=since)
-    recent = set(events.values_list("dispatch_id", flat=True).distinct()[:1000])
-    unknown = Delivery.objects.filter(dispatch_id__in=recent, state=Delivery.State.UNKNOWN).count() if recent else 0
+    recent = list(events.values_list("dispatch_id", flat=True).distinct()[:1000])
+    in_doubt = Delivery.objects.filter(dispatch_id__in=recent, state=Delivery.State.UNKNOWN)
+    unknown = in_doubt.count() if recent else 0
     planning = Dispatch.objects.filter(
         state=Dispatch.State.PLANNING, created_at__lt=timezone.now() - timedelta(minutes=30)
     ).count()

@@ -34,7 +34,7 @@ def ring_for_due_work() -> int:
     rang = 0
     for priority in Priority:
         if is_due(priority=priority):
-            bells.ring_for(priority)
+            bells.ring_for(priority, expires=max(30, 4 * settings.TICK_SECONDS))
             rang += 1
     return rang
 

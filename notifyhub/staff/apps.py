@@ -13,17 +13,18 @@ class StaffConfig(AppConfig):
     verbose_name = _("Staff")
 
     def ready(self) -> None:
-        from notifyhub.staff import demo, doctor, navigation, nodes, periodic, roles
+        from notifyhub.staff import demo, doctor, navigation, nodes, openapi, periodic, roles
         from notifyhub.staff.services.roles import sync_roles_after_migrate
         from notifyhub.staff.services.schedule import schedule_after_migrate
 
         roles.register()
         navigation.register()
+        openapi.register()
         periodic.register()
         doctor.register()
         nodes.register()
         demo.register()
         # Permissions exist only after migrate, so groups cannot be made by a data migration; and the
         # bell's interval follows the settings of the day.
-        post_migrate.connect(sync_roles_after_migrate, sender=self)
+        post_migrate.connect(sync_roles_after_migrate)
         post_migrate.connect(schedule_after_migrate, sender=self)

@@ -14,7 +14,7 @@ from kombu import Connection
 
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
-from notifyhub.staff.models import NodeBeat, TickLease
+from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
 from notifyhub.staff.services.heartbeats import BEAT, CANARY, QUEUES, WORKER
 
 SAMPLE = 500
@@ -147,7 +147,7 @@ def check_field_keys() -> Finding:
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if isinstance(field, EncryptedTextField):
-                used |= _key_ids(model._meta.db_table, field.column, model._meta.pk.column)
+                used |= _key_ids(model._meta.db_table, str(field.column), str(model._meta.pk.column))
     missing = sorted(used - known)
     data = {"configured": sorted(known), "in_use": sorted(used), "missing": missing}
     if missing:
@@ -158,6 +158,20 @@ def check_field_keys() -> Finding:
             data=data,
         )
     return Finding(level="ok", message=_("Every key in use is configured."), data=data)
+
+
+def check_audit() -> Finding:
+    """Say whether the audit trail is sealed up to now."""
+    newest = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    waiting = AuditEntry.objects.filter(link=None, pk__gt=newest - 20_000).order_by("pk")
+    oldest = waiting.values_list("at", flat=True).first()
+    age = round((timezone.now() - oldest).total_seconds(), 1) if oldest else 0
+    data = {"oldest_unsealed_seconds": age}
+    if age > 300:
+        return Finding(
+            level="warning", message=_("Audit entries wait longer than 5 minutes for their seal."), data=data
+        )
+    return Finding(level="ok", message=_("The audit trail is sealed up to now."), data=data)
 
 
 def _key_ids(table: str, column: str, key: str) -> set[str]:
@@ -183,6 +197,7 @@ CHECKS: list[tuple[str, Callable[[], Finding]]] = [
     ("canary", check_canaries),
     ("workers", check_workers),
     ("ticks", check_ticks),
+    ("audit", check_audit),
     ("field_keys", check_field_keys),
 ]
 

@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -19,6 +19,7 @@ from unfold.widgets import (
 
 from notifyhub.staff.models import Role, Team, User
 from notifyhub.staff.roles import ROLES
+from notifyhub.staff.services.roles import granted_by_code
 
 # Aliases of old and of single-country spelling only make the list long.
 _SKIPPED = ("Etc/", "SystemV/", "US/", "posix/", "right/")
@@ -50,9 +51,9 @@ class ZoneMixin(forms.Form):
     """Choose language and time zone from lists."""
 
     language = forms.ChoiceField(
-        label=_("language"), choices=language_choices, required=False, widget=UnfoldAdminSelectWidget
+        label=_("Language"), choices=language_choices, required=False, widget=UnfoldAdminSelectWidget
     )
-    time_zone = forms.ChoiceField(label=_("time zone"), choices=zone_choices, widget=UnfoldAdminSelect2Widget)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, widget=UnfoldAdminSelect2Widget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,14 +69,14 @@ class UserForm(ZoneMixin, forms.ModelForm):
     """One member of staff, with roles and teams."""
 
     password = forms.CharField(
-        label=_("password"),
+        label=_("Password"),
         strip=False,
         max_length=128,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
-    roles = RoleChoice(label=_("roles"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    roles = RoleChoice(label=_("Roles"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget)
     team_list = forms.ModelMultipleChoiceField(
-        label=_("teams"),
+        label=_("Teams"),
         queryset=Team.objects.filter(active=True),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
@@ -116,13 +117,13 @@ class TeamForm(forms.ModelForm):
     """One team with its people."""
 
     people = forms.ModelMultipleChoiceField(
-        label=_("members"),
+        label=_("Members"),
         queryset=User.objects.filter(is_active=True).order_by("username"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
     )
     leads = forms.ModelMultipleChoiceField(
-        label=_("leads"),
+        label=_("Leads"),
         queryset=User.objects.filter(is_active=True).order_by("username"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
@@ -146,52 +147,77 @@ class TeamForm(forms.ModelForm):
                 self.fields[name].queryset = kept  # type: ignore[attr-defined]
 
 
-class PermissionChoice(forms.ModelMultipleChoiceField):
-    """Permissions in words of the reader's language."""
-
-    WORDS = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
-
-    def label_from_instance(self, obj: Any) -> str:
-        model = obj.content_type.model_class()
-        thing = str(model._meta.verbose_name_plural) if model else obj.content_type.model
-        verb, _space, rest = obj.codename.partition("_")
-        plain = model is not None and rest == model._meta.model_name and verb in self.WORDS
-        return f"{thing}: {self.WORDS[verb] if plain else translate(obj.name)}"
+APPS = ["campaigns", "feedback", "reminders", "customers", "coupons", "messaging", "staff"]
+WORDS = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
 
 
-class GroupForm(forms.ModelForm):
+def say_permission(permission: Permission) -> str:
+    """Return what the permission allows, in the reader's language, without the thing it is about."""
+    model = permission.content_type.model_class()
+    verb, _underscore, rest = permission.codename.partition("_")
+    if model is not None and rest == model._meta.model_name and verb in WORDS:
+        return str(WORDS[verb])
+    return translate(permission.name)
+
+
+def thing_of(permission: Permission) -> str:
+    """Return what the permission is about."""
+    model = permission.content_type.model_class()
+    return str(model._meta.verbose_name_plural) if model else permission.content_type.model
+
+
+def grantable_permissions() -> list[Permission]:
+    """Return the permissions that the apps hand to some role, and those that some role has."""
+    handed = set().union(*granted_by_code().values())
+    rows = Permission.objects.select_related("content_type").order_by(
+        "content_type__app_label", "content_type__model", "codename"
+    )
+    held = set(Permission.objects.filter(group__role__isnull=False).values_list("pk", flat=True))
+    return [row for row in rows if row.pk in held or _name(row) in handed]
+
+
+def _name(permission: Permission) -> str:
+    return f"{permission.content_type.app_label}.{permission.codename}"
+
+
+def _rank(permission: Permission) -> tuple[int, int, int]:
+    kind = permission.content_type
+    verb, _underscore, rest = permission.codename.partition("_")
+    plain = list(WORDS).index(verb) if rest == kind.model and verb in WORDS else len(WORDS)
+    return APPS.index(kind.app_label) if kind.app_label in APPS else len(APPS), kind.pk, plain
+
+
+def permission_choices() -> list[tuple[str, list[tuple[int, str]]]]:
+    """Return the permissions to choose from, grouped by what they are about."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    # See, add, change, delete, then what is peculiar to the thing.
+    for row in sorted(grantable_permissions(), key=_rank):
+        groups.setdefault(thing_of(row), []).append((row.pk, say_permission(row)))
+    return list(groups.items())
+
+
+class PermissionGrid(forms.CheckboxSelectMultiple):
+    """Check boxes, a line for each thing."""
+
+    template_name = "staff/permission_grid.html"
+
+
+class RoleForm(forms.ModelForm):
     """What one role may do."""
 
-    permissions = PermissionChoice(
-        label=_("may"),
-        queryset=Permission.objects.none(),
-        required=False,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    permissions = forms.TypedMultipleChoiceField(
+        label=_("May"), choices=permission_choices, coerce=int, required=False, widget=PermissionGrid
     )
 
     class Meta:
-        model = Group
-        fields = ("permissions",)
+        model = Role
+        fields = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "permissions" in self.fields:
-            field: Any = self.fields["permissions"]
-            field.queryset = grantable_permissions()
-
-
-def grantable_permissions() -> Any:
-    """Return the permissions that pages of the house ask for, by app and model."""
-    ours = ("staff", "customers", "coupons", "messaging", "reminders", "campaigns", "feedback")
-    own = Permission.objects.filter(content_type__app_label__in=ours)
-    others = Permission.objects.filter(content_type__app_label="auth", codename__endswith="_group")
-    beat = Permission.objects.filter(content_type__app_label="django_celery_beat")
-    return (
-        (own | others | beat)
-        .exclude(content_type__model__startswith="historical")
-        .select_related("content_type")
-        .order_by("content_type__app_label", "content_type__model", "codename")
-    )
+        if self.instance.pk:
+            held = self.instance.group.permissions.values_list("pk", flat=True)
+            self.initial["permissions"] = sorted(held)
 
 
 class ProfileForm(ZoneMixin, forms.ModelForm):

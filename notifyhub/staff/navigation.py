@@ -8,7 +8,7 @@ from notifyhub.core.registry import NavItem, navigation
 SYSTEM = [
     ("staff_user", _("Staff"), "badge", "staff.view_user"),
     ("staff_team", _("Teams"), "groups", "staff.view_team"),
-    ("auth_group", _("Roles"), "shield_person", "auth.view_group"),
+    ("staff_role", _("Roles"), "shield_person", "staff.view_role"),
     ("staff_apikey", _("API keys"), "key", "staff.view_apikey"),
     ("staff_job", _("Jobs"), "pending_actions", "staff.view_job"),
     ("staff_auditentry", _("Audit trail"), "policy", "staff.view_auditentry"),

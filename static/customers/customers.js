@@ -57,7 +57,14 @@
 
   document.addEventListener("click", function (event) {
     const remove = event.target.closest("[data-remove-row]");
-    if (remove) { const row = remove.closest("[data-row]"), list = row.parentNode; row.remove(); changed(list); return; }
+    if (remove) {
+      const row = remove.closest("[data-row]"), list = row.parentNode;
+      // The last pair stays as the empty row that the next one is made from.
+      if (list.id === "attributes" && list.children.length === 1) row.querySelectorAll("input").forEach((input) => { input.value = ""; });
+      else row.remove();
+      changed(list);
+      return;
+    }
     const add = event.target.closest("[data-add-row]");
     if (add) {
       const list = document.querySelector(add.dataset.addRow), last = list.querySelector("[data-row]:last-child");
@@ -70,6 +77,11 @@
     const menu = document.querySelector("details.nh-more[open]");
     if (menu && !event.target.closest("details.nh-more")) menu.removeAttribute("open");
   });
+
+  // A revealed number does not stay in the page behind a closed dialog.
+  document.addEventListener("close", function (event) {
+    if (event.target.querySelector(".nh-revealed")) window.location.replace(window.location.href);
+  }, true);
 
   function follow() {
     document.querySelectorAll("[data-shows]:checked").forEach((on) => { document.querySelector(on.dataset.shows).hidden = false; });

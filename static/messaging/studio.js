@@ -20,6 +20,8 @@
   showMail();
 
   document.addEventListener("htmx:afterSettle", function (event) {
+    const answer = event.detail.xhr;
+    if (answer && answer.getResponseHeader("X-Preview") === "stale") return;
     if (event.detail.target && event.detail.target.id === "st-frame") showMail();
   });
   // A text that cannot be filled in leaves the last good preview in place, dimmed.
@@ -51,6 +53,8 @@
       changed();
       return;
     }
+    // What is published is what is saved, so the typed text goes first.
+    if (event.target.closest('[data-dialog="#st-publish"]') && !body.readOnly && snapshot() !== saved) form.requestSubmit();
     const pick = event.target.closest("[data-customer]");
     if (pick) {
       document.getElementById("st-customer").value = pick.dataset.customer;

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from notifyhub.core.errors import Refused
-from notifyhub.customers.admin.choices import SOURCES
 from notifyhub.customers.admin.views import CustomerView, DialogView, posted, read_number
+from notifyhub.customers.choices import GIVEN_TO_STAFF, SOURCES
 from notifyhub.customers.models import Channel, ContactPoint, Customer, Decision, Hold, Topic
 from notifyhub.customers.services.consents import record_consent
 from notifyhub.customers.services.contact_points import add_contact_point
@@ -74,7 +74,8 @@ class RecordConsent(DialogView):
     template_name = "customers/dialogs/consent.html"
 
     def dialog_context(self, customer: Customer) -> dict[str, Any]:
-        return {"topics": Topic.objects.filter(active=True), "channels": Channel, "sources": SOURCES}
+        sources = {code: SOURCES[code] for code in GIVEN_TO_STAFF}
+        return {"topics": Topic.objects.filter(active=True), "channels": Channel, "sources": sources}
 
     def act(self, request: HttpRequest, customer: Customer) -> str:
         topic = Topic.objects.filter(pk=read_number(posted(request, "topic")), active=True).first()

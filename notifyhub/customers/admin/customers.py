@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -17,13 +18,14 @@ from notifyhub.core.admin import ServiceAdmin
 from notifyhub.core.templatetags.nh import chip, when
 from notifyhub.customers.admin import acts, forms, merging, page, privacy, search
 from notifyhub.customers.admin.filters import CityFilter, FoundFilter, StateFilter, TagFilter
+from notifyhub.customers.admin.importing import ImportExportPages
 from notifyhub.customers.models import ContactPoint, Customer, Hold
 
 SHOWN_TAGS = 3
 
 
 @admin.register(Customer)
-class CustomerAdmin(ServiceAdmin):
+class CustomerAdmin(ImportExportPages, ServiceAdmin):
     """Customers: found by search, read on a page of their own, changed by services only."""
 
     list_display = ("who", "reach", "city", "shown_tags", "signs", "last_order")
@@ -34,9 +36,8 @@ class CustomerAdmin(ServiceAdmin):
     # The newest first, by the primary key; any other order would sort millions.
     ordering = ("-pk",)
     sortable_by = ()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return super().get_queryset(request)
+    list_max_show_all = 0
+    empty_value_display = "—"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         listing = super().get_changelist_instance(request)
@@ -46,16 +47,18 @@ class CustomerAdmin(ServiceAdmin):
         )
         return listing
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"title": _("Customers"), "may_merge": request.user.has_perm("customers.merge_customer")}
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        context = {"title": _("Customers"), "crumbs": [(_("Customers"), "")]}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
         return forms.CustomerAdd.as_view(model_admin=self)(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if not object_id.isdecimal() or len(object_id) > 18:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return page.CustomerPage.as_view(model_admin=self)(request, pk=int(object_id))
@@ -99,7 +102,7 @@ class CustomerAdmin(ServiceAdmin):
 
     @display(description=_("tags"))
     def shown_tags(self, obj: Customer) -> SafeString:
-        tags = [(chip(tag),) for tag in obj.tags[:SHOWN_TAGS]]
+        tags: list[tuple[str]] = [(chip(tag),) for tag in obj.tags[:SHOWN_TAGS]]
         more = len(obj.tags) - SHOWN_TAGS
         if more > 0:
             tags.append((f"+{more}",))

@@ -48,7 +48,15 @@ def known_tags() -> list[str]:
     return _column(TAGS)
 
 
-class CityFilter(admin.SimpleListFilter):
+class TextFilter(admin.SimpleListFilter):
+    """A filter whose value may be typed into the address: what PostgreSQL cannot store is left out."""
+
+    def value(self) -> str | None:
+        text = super().value()
+        return text.replace("\x00", "") if text else text
+
+
+class CityFilter(TextFilter):
     title = _("city")
     parameter_name = "city"
 
@@ -59,7 +67,7 @@ class CityFilter(admin.SimpleListFilter):
         return queryset.filter(city=self.value()) if self.value() else queryset
 
 
-class TagFilter(admin.SimpleListFilter):
+class TagFilter(TextFilter):
     title = _("tag")
     parameter_name = "tag"
 

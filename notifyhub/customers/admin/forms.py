@@ -122,7 +122,7 @@ class CustomerAdd(_FormPage):
     title = _("Add customer")
 
     @property
-    def crumbs(self) -> Any:  # type: ignore[override]
+    def crumbs(self) -> Any:
         return [(_t("Customers"), reverse("admin:customers_customer_changelist")), (_t("Add customer"), "")]
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -186,8 +186,7 @@ class CustomerEdit(_FormPage, CustomerView):
                 )
             except Conflict as conflict:
                 # The typed text stays; beside it stands what is there now, and the next save is against that.
-                form.data = form.data.copy()
-                form.data["version"] = str(customer.version)
+                form.data = {**request.POST.dict(), "version": str(customer.version)}
                 status, extra = 409, {"conflict": conflict, "now": self.now(customer, form)}
             except Refused as refusal:
                 self.fail(form, refusal)

@@ -13,9 +13,9 @@ from django.views.generic.base import TemplateResponseMixin
 
 from notifyhub.core.registry import customer_actions, customer_panels
 from notifyhub.core.templatetags.nh import _day as day_text
-from notifyhub.customers.admin.choices import SOURCES
 from notifyhub.customers.admin.matrix import consent_matrix
 from notifyhub.customers.admin.views import CustomerView
+from notifyhub.customers.choices import GIVEN_TO_STAFF, SOURCES
 from notifyhub.customers.models import (
     Channel,
     ConsentRecord,
@@ -64,7 +64,7 @@ class CustomerPage(TemplateResponseMixin, CustomerView):
         context["numbers"] = order_numbers(customer_id=customer.pk, now=timezone.now())
         if customer.state == Customer.State.ERASED:
             return context
-        contacts = list(ContactPoint.objects.masked().filter(customer=customer))
+        contacts = sorted(ContactPoint.objects.masked().filter(customer=customer), key=_as_people_read)
         members = SegmentMember.objects.filter(customer=customer, segment__archived_at=None)
         request = self.request
         return context | {
@@ -82,7 +82,7 @@ class CustomerPage(TemplateResponseMixin, CustomerView):
             "right_panels": self.panels("right"),
             "topics": Topic.objects.filter(active=True),
             "channels": Channel,
-            "sources": SOURCES,
+            "sources": {code: SOURCES[code] for code in GIVEN_TO_STAFF},
             "scopes": Hold.Scope,
             "kinds": ContactPoint.Kind,
         }
@@ -96,6 +96,10 @@ class CustomerPage(TemplateResponseMixin, CustomerView):
             if (panel.column == "left") == (side == "left")
             and (not panel.permission or user.has_perm(panel.permission))
         ]
+
+
+def _as_people_read(point: ContactPoint) -> tuple[int, bool]:
+    return ContactPoint.Kind.values.index(point.kind), not point.primary
 
 
 class CustomerTimeline(TemplateResponseMixin, CustomerView):
@@ -164,8 +168,7 @@ class ConsentHistory(TemplateResponseMixin, CustomerView):
                 (_("Consent history"), ""),
             ],
             customer=customer,
-            records=list(rows[: HISTORY + 1]),
+            records=[(row, SOURCES.get(row.source, row.source)) for row in rows[: HISTORY + 1]],
             most=HISTORY,
-            sources=SOURCES,
         )
         return self.render_to_response(context)

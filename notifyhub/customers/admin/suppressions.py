@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
@@ -52,12 +53,14 @@ class SuppressionAdmin(LedgerAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("customers.add_suppression")
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
         return SuppressionAdd.as_view(model_admin=self)(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if not object_id.isdecimal() or len(object_id) > 18:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return SuppressionPage.as_view(model_admin=self)(request, pk=int(object_id))

@@ -11,7 +11,13 @@ from notifyhub.customers.models import Consent, ContactPoint, Customer
 from notifyhub.customers.services.contacts import read_contact
 from notifyhub.customers.services.events.shapes import json_text
 from notifyhub.customers.services.upsert import CustomerRow
-from notifyhub.customers.services.words import MAX_TAG, MAX_TAGS, read_language
+from notifyhub.customers.services.words import (
+    DATE_ATTRIBUTES,
+    MAX_TAG,
+    MAX_TAGS,
+    read_date,
+    read_language,
+)
 from notifyhub.staff.models.people import validate_time_zone
 
 MAX_ITEMS = 1000
@@ -77,6 +83,10 @@ class CustomerInSerializer(serializers.Serializer):
         said = {key: item for key, item in (value or {}).items() if item is not None}
         if any(not 0 < len(key) <= 60 for key in said):
             raise serializers.ValidationError(_("The name of an attribute has 1 to 60 characters."))
+        for key in DATE_ATTRIBUTES & set(said):
+            said[key] = read_date(str(said[key]))
+            if said[key] is None:
+                raise serializers.ValidationError(_("This is not a date. Write it like 1990-03-02."))
         try:
             json_text(said, field="attributes", limit=MAX_ATTRIBUTES)
         except Refused as refusal:
@@ -103,7 +113,7 @@ class CustomerInSerializer(serializers.Serializer):
         return CustomerRow(
             line=index,
             external_id=said.get("external_id") or None,
-            name=said.get("name") or None,
+            name=" ".join((said.get("name") or "").split()) or None,
             locale=said.get("locale") or None,
             time_zone=said.get("time_zone") or None,
             city=said.get("city") or None,
@@ -117,7 +127,9 @@ class ItemErrorSerializer(serializers.Serializer):
     """Why one item of a list was not taken."""
 
     index = serializers.IntegerField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField())
+    )
 
 
 class CustomersResultSerializer(serializers.Serializer):
@@ -127,7 +139,7 @@ class CustomersResultSerializer(serializers.Serializer):
     updated = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Items about a customer that came again in the list.")
-    errors = ItemErrorSerializer(many=True)
+    errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 class EventInSerializer(serializers.Serializer):
@@ -155,7 +167,7 @@ class EventsResultSerializer(serializers.Serializer):
     accepted = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Events whose message id was known already.")
     customers_created = serializers.IntegerField()
-    errors = ItemErrorSerializer(many=True)
+    errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 class ContactPointSerializer(serializers.ModelSerializer):
@@ -211,4 +223,4 @@ class ProblemSerializer(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(allow_blank=True)
-    errors = serializers.DictField(required=False)
+    errors = serializers.DictField(required=False)  # type: ignore[assignment]

@@ -11,12 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifyhub.core.problems import problem
+from notifyhub.customers.api import schema as schema
 from notifyhub.customers.api import serializers as shapes
 from notifyhub.customers.api.parsing import BoundedJSONParser
 from notifyhub.customers.models import Customer
 from notifyhub.customers.services.events import EventIn, EventsResult, record_events
 from notifyhub.customers.services.importing.problems import reason_of
 from notifyhub.customers.services.upsert import CustomerRow, Outcome, upsert_customers
+from notifyhub.staff.idempotency import IdempotentMixin
 from notifyhub.staff.services import audit
 
 ItemErrors = list[dict[str, Any]]
@@ -25,7 +27,7 @@ _PROBLEMS = {
 }
 
 
-class CustomersView(APIView):
+class CustomersView(IdempotentMixin, APIView):
     """Create or change customers."""
 
     required_scope = "customers:write"
@@ -36,11 +38,9 @@ class CustomersView(APIView):
         tags=["customers"],
         request=PolymorphicProxySerializer(
             component_name="CustomerOrCustomers",
-            serializers=[
-                shapes.CustomerInSerializer,
-                shapes.CustomerInSerializer(many=True, max_length=shapes.MAX_ITEMS),
-            ],
+            serializers=[shapes.CustomerInSerializer, shapes.CustomerInSerializer(many=True)],
             resource_type_field_name=None,
+            many=False,
         ),
         responses={200: shapes.CustomersResultSerializer, **_PROBLEMS},
         summary="Create or change one customer, or a list of up to 1000",
@@ -100,7 +100,7 @@ class CustomerView(APIView):
         return Response(shapes.CustomerSerializer(row).data)
 
 
-class EventsView(APIView):
+class EventsView(IdempotentMixin, APIView):
     """Take events in."""
 
     required_scope = "events:write"
@@ -125,8 +125,10 @@ class EventsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Return 202 with the counts once the events are committed."""
-        batch = isinstance(request.data, dict) and "batch" in request.data
-        items = _items(request.data["batch"] if batch else request.data)
+        data: Any = request.data
+        key: Any = request.auth
+        batch = isinstance(data, dict) and "batch" in data
+        items = _items(data["batch"] if batch else data)
         events: list[EventIn] = []
         places: list[int] = []
         errors: ItemErrors = []
@@ -134,7 +136,7 @@ class EventsView(APIView):
             serializer = shapes.EventInSerializer(data=item)
             if serializer.is_valid():
                 said = {name: value for name, value in serializer.validated_data.items() if value is not None}
-                events.append(EventIn(**said, source=f"api:{request.auth.prefix}"))
+                events.append(EventIn(**said, source=f"api:{key.prefix}"))
                 places.append(index)
             else:
                 errors.append({"index": index, "errors": serializer.errors})
@@ -144,7 +146,7 @@ class EventsView(APIView):
             for p in result.problems
         ]
         if len(errors) == len(items):
-            return _nothing_taken(errors, single=not batch and isinstance(request.data, dict))
+            return _nothing_taken(errors, single=not batch and isinstance(data, dict))
         body = {
             "accepted": result.accepted,
             "repeated": result.repeated,

@@ -91,7 +91,7 @@ def _groups(found: list[tuple[str, str, list[int]]]) -> list[DuplicateGroup]:
     by_id = with_contacts(Customer.objects.all()).in_bulk(wanted)
     return [
         DuplicateGroup(
-            kind=ContactPoint.Kind(kind).label,
+            kind=str(ContactPoint.Kind(kind).label),
             masked=masked,
             customers=[by_id[pk] for pk in ids[:SHOWN_IN_GROUP] if pk in by_id],
             total=len(ids),

@@ -49,4 +49,4 @@ def reveal_contact(*, user: User, contact_id: int, reason: str) -> str:
         kind=contact.kind,
         contact=contact.pk,
     )
-    return contact.value
+    return str(contact.value)

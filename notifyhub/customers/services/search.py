@@ -1,6 +1,7 @@
 """Finding customers by whatever a caller says: number, phone, email, order, name."""
 
 import unicodedata
+from typing import Any
 
 from django.db.models import Prefetch, Q
 
@@ -61,7 +62,7 @@ def _by_contact(text: str, limit: int) -> list[int]:
 
 def _load(ids: list[int]) -> list[Customer]:
     for _step in range(MAX_CHAIN):
-        onward = dict(
+        onward: dict[int, Any] = dict(
             Customer.objects.filter(pk__in=ids, merged_into__isnull=False).values_list("pk", "merged_into")
         )
         if not onward:

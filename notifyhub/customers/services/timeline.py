@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import TimelineEntry, TimelineSource, customer_timeline
+from notifyhub.customers.choices import SOURCES as WAYS
 from notifyhub.customers.models import ConsentRecord, Decision, Event, Hold, Order
 
 PAGE = 25
@@ -120,7 +121,7 @@ def consents(
             at=row.given_at,
             kind="consent",
             title=row.topic,
-            detail=f"{row.get_channel_display()} · {row.source}",
+            detail=f"{row.get_channel_display()} · {WAYS.get(row.source, row.source)}",
             icon="check_circle" if row.decision == Decision.OPT_IN else "do_not_disturb_on",
             chip=row.get_decision_display(),
             tone="green" if row.decision == Decision.OPT_IN else "grey",

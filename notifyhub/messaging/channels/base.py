@@ -41,7 +41,8 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """What became of one message. `retry_after` is the vendor's wish in seconds; `delivered` says that the
-    answer already proves arrival."""
+    answer already proves arrival; `account_trouble` that a transient failure is not about this message but
+    would befall any other (no connection, a limit): enough of those shut the account's circuit."""
 
     kind: Kind
     provider_ref: str = ""
@@ -49,6 +50,7 @@ class Result:
     detail: str = ""
     retry_after: float | None = None
     delivered: bool = False
+    account_trouble: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,4 +106,3 @@ class Backend:
 
 
 LEASE_LOST = Result(kind="transient", code="lease", detail="The lease ran out before the hand-over.")
-

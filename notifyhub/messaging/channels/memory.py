@@ -1,8 +1,8 @@
 """A backend that keeps its messages in memory and answers on cue, for tests and rehearsals.
 
 The beginning of the address decides: reject… is refused for good, fail… for now, later… for now with a wish
-to wait, silent… gives no answer after it took the message, everything else is accepted. `once-` before the
-word makes only the first try end so: once-fail@…, once-silent@….
+to wait, down… since the account does not answer, silent… gives no answer after it took the message;
+everything else is accepted. `once-` before the word makes only the first try end so: once-fail@….
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from notifyhub.messaging.channels.base import LEASE_LOST, Backend, Message, Resu
 ANSWERS: dict[str, Result] = {
     "reject": Result(kind="permanent", code="550", detail="No such mailbox"),
     "fail": Result(kind="transient", code="450", detail="Try again later"),
+    "down": Result(kind="transient", code="connect", detail="Connection refused", account_trouble=True),
     "later": Result(kind="transient", code="429", detail="Slow down", retry_after=120),
     "silent": Result(kind="ambiguous", code="timeout", detail="No answer"),
 }

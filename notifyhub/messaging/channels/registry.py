@@ -8,9 +8,7 @@ backends: Registry[type[Backend]] = Registry()
 
 def backends_for(channel: str) -> list[type[Backend]]:
     """Return the backends that can serve `channel`."""
-    return [
-        backend for backend in backends if "*" in backend.channels or channel in backend.channels
-    ]
+    return [backend for backend in backends if "*" in backend.channels or channel in backend.channels]
 
 
 def register_backends() -> None:

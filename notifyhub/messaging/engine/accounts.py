@@ -12,7 +12,7 @@ from django.db import connection
 
 from notifyhub.core import crypto
 
-# So many transient failures in a row open the circuit, for so long.
+# So many failures of the account in a row open the circuit, for so long.
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 30
 
@@ -169,15 +169,15 @@ def begin_probe(account_id: int) -> bool:
         return bool(cursor.rowcount)
 
 
-def note_results(account_id: int, kinds: list[str]) -> None:
-    """Tell the circuit how the messages of one window ended, in order."""
-    if not kinds:
+def note_results(account_id: int, troubles: list[bool]) -> None:
+    """Tell the circuit, message by message, which of a window's failures were the account's."""
+    if not troubles:
         return
     trailing = 0
-    while trailing < len(kinds) and kinds[-1 - trailing] == "transient":
+    while trailing < len(troubles) and troubles[-1 - trailing]:
         trailing += 1
     with connection.cursor() as cursor:
-        if trailing == len(kinds):
+        if trailing == len(troubles):
             cursor.execute(_FAILURE, {"account": account_id, "failures": trailing})
         else:
             cursor.execute(_SUCCESS, {"account": account_id, "failures": min(trailing, FAILURES_TO_OPEN - 1)})

@@ -10,12 +10,14 @@ REALTIME = "messaging.drain_realtime"
 BULK = "messaging.drain_bulk"
 
 
-def ring_for(priority: int) -> None:
-    """Wake a worker of that class after the commit under way."""
-    if priority == Priority.REALTIME:
-        ring(current_app.signature(REALTIME), queue="realtime")
-    else:
-        ring(current_app.signature(BULK), queue="bulk")
+def ring_for(priority: int, *, expires: int | None = None) -> None:
+    """Wake a worker of that class after the commit under way.
+
+    A ring that is repeated anyway `expires` after some seconds, so that none pile up behind busy workers.
+    """
+    name, queue = (REALTIME, "realtime") if priority == Priority.REALTIME else (BULK, "bulk")
+    signature = current_app.signature(name)
+    ring(signature.set(expires=expires) if expires else signature, queue=queue)
 
 
 def ring_planner(dispatch_id: int) -> None:

@@ -59,9 +59,7 @@ class Composer:
             for row in rows
         }
 
-    def compose(
-        self, row: Row, variables: dict[str, Any], *, backend_is_real: bool
-    ) -> tuple[Message, bytes]:
+    def compose(self, row: Row, variables: dict[str, Any], *, backend_is_real: bool) -> tuple[Message, bytes]:
         """Return the message of a row and the encrypted copy to keep of it.
 
         Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.

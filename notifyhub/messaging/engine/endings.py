@@ -1,5 +1,7 @@
 """Bringing a batch to its end without sending: its dispatch was cancelled, or it expired."""
 
+from typing import Any
+
 from django.db import connection
 
 from notifyhub.messaging.engine.lease import LeasedBatch
@@ -35,7 +37,7 @@ def end_batch(batch: LeasedBatch, *, cancelled: bool, worker: str) -> int:
         if cancelled
         else (Delivery.State.EXPIRED, DeliveryEvent.Kind.EXPIRED, "expired")
     )
-    values = {
+    values: dict[str, Any] = {
         "batch": batch.id,
         "epoch": batch.epoch,
         "state": state.value,

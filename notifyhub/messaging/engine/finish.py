@@ -36,9 +36,11 @@ def finish_dispatches() -> int:
     states = dict(Dispatch.objects.filter(state__in=open_states).values_list("pk", "state"))
     counts = fold_counts(list(states))
     ended = 0
-    for dispatch_id, found in counts.items():
-        # What is still being planned or is paused cannot end, whatever its batches say.
-        if states[dispatch_id] in (State.RUNNING, State.CANCELLING) and not found.batches_open:
+    for dispatch_id, state in states.items():
+        # What is still being planned or is paused cannot end, whatever its batches say. Without batches
+        # nobody was there to send to.
+        found = counts.get(dispatch_id)
+        if state in (State.RUNNING, State.CANCELLING) and not (found and found.batches_open):
             ended += _end(dispatch_id)
     return ended
 
@@ -49,7 +51,8 @@ def _end(dispatch_id: int) -> int:
         if dispatch.state not in (State.RUNNING, State.CANCELLING):
             return 0
         # Now that nobody can add to it: a last look, since batches may have come while we counted.
-        if fold_counts([dispatch_id])[dispatch_id].batches_open:
+        found = fold_counts([dispatch_id]).get(dispatch_id)
+        if found and found.batches_open:
             return 0
         cursor.execute(_OPEN_ROW, [dispatch_id])
         if cursor.fetchone()[0]:

@@ -13,7 +13,7 @@ ROUND_SECONDS = 15.0
 
 
 def drain_everything() -> dict[str, int]:
-    """Plan, send, reap and finish until nothing is due; return {"planned", "settled", "reaped", "finished"}."""
+    """Plan, send, reap and finish until nothing is due; return how much of each was done."""
     done = {"planned": 0, "settled": 0, "reaped": 0, "finished": 0}
     transport = Transport()
     try:

@@ -59,9 +59,7 @@ def judge_result(
     return verdict
 
 
-def _judge_transient(
-    verdict: Verdict, row: dict[str, Any], result: Result, chance: float | None
-) -> None:
+def _judge_transient(verdict: Verdict, row: dict[str, Any], result: Result, chance: float | None) -> None:
     delay = delay_before(tries=verdict.tries, retry_after=result.retry_after, chance=chance)
     if delay is not None:
         # A mark of doubt stays: whatever comes of this try, there is no second re-send.
@@ -74,9 +72,7 @@ def _judge_transient(
         verdict.state, verdict.kind, verdict.reason = State.FAILED, Kind.FAILED, Reason.TOO_MANY_TRIES
 
 
-def _judge_ambiguous(
-    verdict: Verdict, row: dict[str, Any], message_class: str, chance: float | None
-) -> None:
+def _judge_ambiguous(verdict: Verdict, row: dict[str, Any], message_class: str, chance: float | None) -> None:
     if message_class in ASSURED and row["mark"] not in IN_DOUBT:
         verdict.state, verdict.kind, verdict.reason = State.PLANNED, Kind.RETRY, Reason.AMBIGUOUS
         verdict.delay = delay_before(tries=1, retry_after=None, chance=chance)

@@ -40,7 +40,10 @@ class Gates:
 
 def embed(sql: str, params: list[Any]) -> str:
     """Return `sql` with its parameters quoted in, so that it can stand inside a statement with named ones."""
-    return connection.ops.compose_sql(sql, params).replace("%", "%%") if params else sql
+    if not params:
+        return sql
+    composed: str = connection.ops.compose_sql(sql, params)  # type: ignore[attr-defined]
+    return composed.replace("%", "%%")
 
 
 def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
@@ -101,11 +104,9 @@ def _step(gates: Gates, place: int, channel: str, closed: str) -> str:
     contact = "NULL::bigint", "NULL::bytea"
     if kind is not None:
         contact = "k.id", "k.value_hash"
-        wanted = "k.\"primary\""
+        wanted = 'k."primary"'
         if gates.audience is None:
-            wanted = (
-                f"CASE WHEN p.kind_wanted = '{kind}' THEN k.id = p.contact_wanted ELSE k.\"primary\" END"
-            )
+            wanted = f"CASE WHEN p.kind_wanted = '{kind}' THEN k.id = p.contact_wanted ELSE k.\"primary\" END"
         joins.append(
             f"LEFT JOIN customers_contactpoint k ON k.customer_id = p.customer_id AND k.kind = '{kind}' "
             f"AND {wanted} {_range(gates, 'k.customer_id')}"

@@ -9,7 +9,7 @@ from django.utils import timezone
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.gates import gates_of
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
-from notifyhub.messaging.models import Batch, Delivery, Dispatch
+from notifyhub.messaging.models import Batch, Dispatch
 
 # The id block of the sequence is as large (see the first migration), so one range fits into one block.
 CHUNK = 50_000
@@ -38,8 +38,8 @@ SELECT channel, reason, count(*), min(id), max(id) FROM written GROUP BY channel
 """
 
 _BATCHES = """
-INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state, epoch,
-    tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons)
+INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
+    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons)
 SELECT %(dispatch)s, %(channel)s, %(priority)s, lo, least(lo + %(rows)s - 1, %(last)s), %(send_at)s,
        lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}'
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(rows)s) AS lo

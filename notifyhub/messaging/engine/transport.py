@@ -53,7 +53,7 @@ class Transport:
             backend = await self._backend(account)
         except Exception as error:
             logger.exception("Account %s cannot be opened", account.name)
-            broken = Result(kind="transient", code="account", detail=f"{type(error).__name__}: {error}")
+            broken = Result(kind="transient", code="account", detail=str(error), account_trouble=True)
             return [broken] * len(messages)
         try:
             results = await backend.send_many(messages, may_send=may_send)

@@ -266,9 +266,7 @@ def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> di
         groups[draft.account.id].append(draft)
     results: dict[str, Result] = {}
     futures = {
-        number: transport.send(
-            group[0].account, [draft.message for draft in group], may_send=lease.may_send
-        )
+        number: transport.send(group[0].account, [draft.message for draft in group], may_send=lease.may_send)
         for number, group in groups.items()
     }
     for number, future in futures.items():
@@ -280,7 +278,10 @@ def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> di
                 lease.extend()
         for draft, answer in zip(groups[number], answers, strict=True):
             results[draft.message.reference] = answer
-        account_gates.note_results(number, [one.kind for one in answers if one is not LEASE_LOST])
+        troubles = [
+            one.kind == "transient" and one.account_trouble for one in answers if one is not LEASE_LOST
+        ]
+        account_gates.note_results(number, troubles)
     return results
 
 
@@ -290,6 +291,4 @@ def _tell(write: BatchWrite) -> None:
         if verdict.state != State.PLANNED:
             by_state[int(verdict.state)].append(verdict.row)
     for state, ids in by_state.items():
-        deliveries_settled.send_robust(
-            sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state
-        )
+        deliveries_settled.send_robust(sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state)

@@ -33,14 +33,15 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"[:120]
 
     def drain(self, *, priority: int, seconds: float) -> int:
-        """Work off what is due of that class for at most about `seconds`; return how many rows ended.
+        """Work off what is due of that class for about `seconds`, at least one window; return how many rows
+        ended.
 
         Ends early when nothing is due, when only shut circuits keep the rest back, or when a stop is asked
         for; what is leased and not done then goes back, and no row is left in doubt.
         """
         rows = 0
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not is_stopping():
+        while not is_stopping():
             accounts = Accounts()
             lease = take_lease(
                 owner=self.name,
@@ -56,6 +57,8 @@ class Worker:
             else:
                 break
             reset_queries()
+            if time.monotonic() >= until:
+                break
         return rows
 
     def has_work(self, *, priority: int) -> bool:
@@ -83,7 +86,7 @@ class Worker:
         careful: bool,
     ) -> int:
         rows = 0
-        while batches and not is_stopping() and time.monotonic() < until and lease.may_send():
+        while batches and not is_stopping() and lease.may_send():
             take = 1 if careful else max(1, self.window // len(batches))
             rates = [composer.dispatch(one.dispatch_id).rate_per_second for one in batches]
             paced = [rate for rate in rates if rate is not None]
@@ -101,6 +104,8 @@ class Worker:
             rows += done.rows
             left = [*done.waiting, *done.lost]
             batches = [one for one in batches if not one.done and one not in left]
+            if time.monotonic() >= until:
+                break
             if paced:
                 # Its next share is due when the dispatch is: the lease decides that for all workers.
                 break

@@ -152,7 +152,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
             }
         )
         rows += [(write.batch.id, verdict) for verdict in write.verdicts]
-    values = {
+    values: dict[str, Any] = {
         "batches": json.dumps(batches),
         "worker": worker[:120],
         "seconds": seconds,

@@ -1,6 +1,7 @@
 """Keeping what a message said, and showing it again as it was."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from notifyhub.core import crypto
@@ -27,26 +28,43 @@ def pack(
         if secret:
             rendered = program.render(channel=channel, language=language, variables=known)
         payload = {"subject": rendered.subject, "text": rendered.text}
+        if rendered.html is not None:
+            payload["html"] = rendered.html
     return crypto.encrypt(json.dumps(payload, ensure_ascii=False, default=str))
-
-
-def copy_of(delivery: Delivery) -> MessageCopy | None:
-    """Return the latest copy kept for a message, or None."""
-    rows = MessageCopy.objects.filter(dispatch_id=delivery.dispatch_id, delivery_id=delivery.pk)
-    return rows.order_by("-at", "-id").first()
 
 
 def unpack_and_show(dispatch: Dispatch, delivery: Delivery) -> Rendered | None:
     """Return what the message said, secrets as dots; None if nothing was sent or the copy is gone."""
-    copy = copy_of(delivery)
-    if copy is None:
-        return None
+    return show_many([(dispatch, delivery)]).get(delivery.reference)
+
+
+def show_many(messages: Sequence[tuple[Dispatch, Delivery]]) -> dict[str, Rendered]:
+    """Return {reference: what it said} for several messages by one look-up of their copies."""
+    rows = MessageCopy.objects.filter(
+        dispatch_id__in={delivery.dispatch_id for _dispatch, delivery in messages},
+        delivery_id__in={delivery.pk for _dispatch, delivery in messages},
+    ).order_by("at", "id")
+    # Of a message that was sent twice (class `assure` after a crash) the last copy counts.
+    copies = {(row.dispatch_id, row.delivery_id): row for row in rows}
+    shown = {}
+    for dispatch, delivery in messages:
+        copy = copies.get((delivery.dispatch_id, delivery.pk))
+        rendered = _read(copy, dispatch, delivery) if copy else None
+        if rendered is not None:
+            shown[delivery.reference] = rendered
+    return shown
+
+
+def _read(copy: MessageCopy, dispatch: Dispatch, delivery: Delivery) -> Rendered | None:
     try:
         payload = json.loads(crypto.decrypt(bytes(copy.payload)))
         if "variables" not in payload:
-            return Rendered(subject=payload.get("subject", ""), text=payload.get("text", ""))
-        program = program_for(dispatch)
-        return program.render(
+            return Rendered(
+                subject=payload.get("subject", ""),
+                text=payload.get("text", ""),
+                html=payload.get("html"),
+            )
+        return program_for(dispatch).render(
             channel=delivery.channel, language=payload["language"], variables=payload["variables"]
         )
     except (crypto.Undecryptable, RenderError, ValueError):

@@ -35,7 +35,7 @@ class VerbFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(LedgerAdmin):
     """Who did what, and whether it is sealed."""
 
-    list_display = ("shown_at", "actor", "shown_verb", "shown_object", "reason", "seal")
+    list_display = ("shown_at", "shown_actor", "shown_verb", "shown_object", "reason", "seal")
     list_filter = ("actor_kind", VerbFilter)
     list_select_related = ("link",)
     # Only opens the box: AuditQuerySet.search decides what it means.
@@ -43,7 +43,7 @@ class AuditEntryAdmin(LedgerAdmin):
     search_help_text = gettext_lazy("A person, a key, an act, or an object's number")
     fields = (
         "shown_at",
-        "actor",
+        "shown_actor",
         "actor_kind",
         "ip",
         "shown_verb",
@@ -67,6 +67,13 @@ class AuditEntryAdmin(LedgerAdmin):
     @display(description=gettext_lazy("at"))
     def shown_at(self, entry: AuditEntry) -> str | SafeString:
         return fact_time(entry.at)
+
+    @display(description=gettext_lazy("actor"))
+    def shown_actor(self, entry: AuditEntry) -> str:
+        # The system's own names are words of ours; those of people and keys are theirs.
+        if entry.actor_kind == AuditEntry.ActorKind.SYSTEM:
+            return _("Visitor") if entry.actor == "visitor" else _("System")
+        return entry.actor
 
     @display(description=gettext_lazy("act"))
     def shown_verb(self, entry: AuditEntry) -> str:

@@ -31,7 +31,7 @@ class ApiKeyForm(forms.ModelForm):
     """Name, scopes as words, owner, limit."""
 
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("may"),
+        label=gettext_lazy("May"),
         choices=lambda: [(scope, f"{words} ({scope})") for scope, words in SCOPES.items()],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,7 +16,14 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import PageMixin, ServiceAdmin
 from notifyhub.core.templatetags.nh import chip, when
-from notifyhub.staff.forms import GroupForm, ProfileForm, TeamForm, UserForm
+from notifyhub.staff.forms import (
+    ProfileForm,
+    RoleForm,
+    TeamForm,
+    UserForm,
+    say_permission,
+    thing_of,
+)
 from notifyhub.staff.models import Role, Team, User
 from notifyhub.staff.roles import ROLES
 from notifyhub.staff.services import people
@@ -45,13 +53,17 @@ class ProfilePage(PageMixin, FormView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         # A fresh row: the form writes what was typed into its instance, which must not be the viewer.
-        return {**super().get_form_kwargs(), "instance": User.objects.get(pk=self.request.user.pk)}
+        return {**super().get_form_kwargs(), "instance": get_object_or_404(User, pk=self.request.user.pk)}
 
     def form_valid(self, form: Any) -> HttpResponse:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         people.update_profile(user=self.request.user, changes=changes)  # type: ignore[arg-type]
         messages.success(self.request, _("Your profile is saved."))
-        return redirect("admin:staff_profile")
+        response = redirect("admin:staff_profile")
+        if "language" in changes:
+            # The language menu's cookie goes before the profile; the newest choice is this one.
+            response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         memberships = self.request.user.memberships.select_related("team")  # type: ignore[union-attr]
@@ -189,23 +201,21 @@ class TeamAdmin(ServiceAdmin):
         return ", ".join(str(m.user) for m in team.memberships.select_related("user")) or "—"
 
 
-@admin.register(Group)
-class GroupAdmin(ServiceAdmin):
+@admin.register(Role)
+class RoleAdmin(ServiceAdmin):
     """Roles: who has them, what they may do."""
 
-    form = GroupForm
+    form = RoleForm
     list_display = ("role_name", "people", "grants")
     list_display_links = ("role_name",)
-    readonly_fields = ("role_name",)
-    fields = ("role_name", "permissions")
-    ordering = ("role__pk", "pk")
+    ordering = ("pk",)
     sortable_by = ()
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        rows = super().get_queryset(request).select_related("role")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
+        rows = super().get_queryset(request).select_related("group")
         return rows.annotate(
-            people_count=Count("user", distinct=True, filter=Q(user__is_active=True)),
-            grant_count=Count("permissions", distinct=True),
+            people_count=Count("group__user", distinct=True, filter=Q(group__user__is_active=True)),
+            grant_count=Count("group__permissions", distinct=True),
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -224,24 +234,23 @@ class GroupAdmin(ServiceAdmin):
         if "permissions" in changes:
             people.update_role(
                 by=request.user,  # type: ignore[arg-type]
-                group_id=obj.pk,
-                permissions=changes["permissions"],
+                role_id=obj.pk,
+                permission_ids=changes["permissions"],
             )
 
     @display(description=gettext_lazy("role"))
-    def role_name(self, group: Group) -> str:
-        return str(group.role) if hasattr(group, "role") else group.name
+    def role_name(self, role: Role) -> str:
+        return str(role)
 
     @display(description=gettext_lazy("people"))
-    def people(self, group: Any) -> int:
-        return group.people_count
+    def people(self, role: Any) -> int:
+        return role.people_count
 
     @display(description=gettext_lazy("permissions"))
-    def grants(self, group: Any) -> int:
-        return group.grant_count
+    def grants(self, role: Any) -> int:
+        return role.grant_count
 
     @display(description=gettext_lazy("may"))
-    def shown_grants(self, group: Group) -> str:
-        field = self.form.base_fields["permissions"]
-        rows = group.permissions.select_related("content_type").order_by("content_type", "codename")
-        return "\n".join(field.label_from_instance(row) for row in rows) or "—"
+    def shown_grants(self, role: Role) -> str:
+        rows = role.group.permissions.select_related("content_type").order_by("content_type", "codename")
+        return "\n".join(f"{thing_of(row)}: {say_permission(row)}" for row in rows) or "—"

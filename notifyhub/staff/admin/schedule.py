@@ -38,12 +38,17 @@ class PeriodicTaskForm(forms.ModelForm):
     """A task from the list, and when to ring for it."""
 
     task = forms.ChoiceField(
-        label=gettext_lazy("task"), choices=lambda: list(ALLOWED.items()), widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Task"), choices=lambda: list(ALLOWED.items()), widget=UnfoldAdminSelectWidget
     )
 
     class Meta:
         model = PeriodicTask
         fields = ("name", "task", "enabled", "interval", "crontab", "description")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and is_own(self.instance):
+            self.fields.pop("task", None)
 
 
 @admin.register(PeriodicTask)

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.staff.models.keys import ApiKey
 from notifyhub.staff.models.people import User
+from notifyhub.staff.verbs import say
 
 # Jumps from one value to the next along an index: a DISTINCT would read the whole trail.
 _VALUES = """
@@ -95,7 +96,7 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor} {self.verb} {self.object_label}"
+        return f"{self.actor}: {say(self.verb)}"
 
 
 class AuditLink(models.Model):

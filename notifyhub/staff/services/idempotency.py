@@ -37,7 +37,7 @@ class ClaimLost(Exception):
 
 def claim(*, key: ApiKey, token: str, request_hash: bytes) -> Claim | IdempotentRequest:
     """Return the claim to do the work, or the request that came before with the same key."""
-    values = {"key": key.pk, "token": token, "hash": request_hash, "give_up": GIVE_UP}
+    values: dict[str, Any] = {"key": key.pk, "token": token, "hash": request_hash, "give_up": GIVE_UP}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         row = cursor.fetchone()

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -78,8 +78,10 @@ def update_user(*, by: User, user_id: int, changes: dict[str, Any]) -> None:
         audit.record(verb="set_password", obj=user)
     told = sorted(name for name in changes if name != "password")
     if told:
-        codes = [role.code for role in changes.get("roles", ())]
-        audit.record(verb="update_user", obj=user, fields=told, **({"roles": codes} if codes else {}))
+        detail: dict[str, Any] = {"fields": told}
+        if "roles" in changes:
+            detail["roles"] = [role.code for role in changes["roles"]]
+        audit.record(verb="update_user", obj=user, **detail)
 
 
 def _refuse_reaching_up(*, by: User, user: User, changes: dict[str, Any]) -> None:
@@ -179,12 +181,12 @@ def _set_people(team: Team, people: Iterable[User], leads: Iterable[User]) -> No
 
 
 @transaction.atomic
-def update_role(*, by: User, group_id: int, permissions: Iterable[Permission]) -> None:
+def update_role(*, by: User, role_id: int, permission_ids: Iterable[int]) -> None:
     """Set what a role may do; raise Refused for a role that the one who asks has themselves."""
-    group = Group.objects.select_for_update().get(pk=group_id)
-    if not by.is_superuser and by.groups.filter(pk=group_id).exists():
+    role = Role.objects.select_for_update().select_related("group").get(pk=role_id)
+    if not by.is_superuser and by.groups.filter(pk=role.group_id).exists():
         raise Refused(_("Nobody changes their own role. Ask another administrator."), field="permissions")
-    before = set(group.permissions.values_list("codename", flat=True))
-    group.permissions.set(permissions)
-    after = set(group.permissions.values_list("codename", flat=True))
-    audit.record(verb="update_role", obj=group, added=sorted(after - before), removed=sorted(before - after))
+    before = set(role.group.permissions.values_list("codename", flat=True))
+    role.group.permissions.set(Permission.objects.filter(pk__in=list(permission_ids)))
+    after = set(role.group.permissions.values_list("codename", flat=True))
+    audit.record(verb="update_role", obj=role, added=sorted(after - before), removed=sorted(before - after))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
@@ -46,7 +47,8 @@ def sync_roles() -> int:
     return added
 
 
-def sync_roles_after_migrate(**kwargs: Any) -> None:
-    """Receiver of post_migrate."""
-    if kwargs.get("plan") is None or Permission.objects.exists():
+def sync_roles_after_migrate(sender: Any, **kwargs: Any) -> None:
+    """Receiver of every app's post_migrate: sync once, after the last app has made its permissions."""
+    last = [config for config in apps.get_app_configs() if config.models_module is not None][-1]
+    if sender is last:
         sync_roles()

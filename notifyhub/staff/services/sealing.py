@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Min
@@ -104,7 +105,12 @@ def verify_chain(*, anchors: dict[int, bytes] | None = None) -> Verdict:
         links = list(AuditLink.objects.filter(place__gt=place).order_by("place")[:BATCH])
         entries = AuditEntry.objects.in_bulk([link.entry_id for link in links])
         for link in links:
-            found = {"checked": place, "place": place + 1, "digest": digest, "entry_id": link.entry_id}
+            found: dict[str, Any] = {
+                "checked": place,
+                "place": place + 1,
+                "digest": digest,
+                "entry_id": link.entry_id,
+            }
             if link.place != place + 1:
                 return Verdict(**{**found, "entry_id": None}, problem="gap")
             entry = entries.get(link.entry_id)

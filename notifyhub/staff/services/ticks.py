@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -49,7 +50,7 @@ def run_due_ticks(*, due_or_not: bool = False) -> dict[str, int]:
 
 def _take(name: str, tick: Tick, owner: str, due_or_not: bool) -> bool:
     # Half a second of grace: a tick as frequent as the bell must not miss every second ring by a hair.
-    values = {
+    values: dict[str, Any] = {
         "name": name,
         "owner": owner,
         "lease": settings.LEASE_SECONDS,

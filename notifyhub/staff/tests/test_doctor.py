@@ -5,14 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
 from notifyhub.core.registry import Finding, doctor_checks
-from notifyhub.customers.tests.factories import make_customer
 from notifyhub.staff import doctor
 from notifyhub.staff.models import NodeBeat, TickLease
+from notifyhub.staff.services import audit
 from notifyhub.staff.services.health import examine
+from notifyhub.staff.services.sealing import seal_entries
 
 pytestmark = pytest.mark.django_db
 
@@ -73,18 +75,18 @@ def test_a_failing_tick_is_named() -> None:
     assert doctor.check_ticks().data == {"failing": {"seal": "ValueError: x"}}
 
 
+def test_a_seal_that_is_overdue_is_told() -> None:
+    assert doctor.check_audit().level == "ok"
+    with time_machine.travel(timezone.now() - timedelta(minutes=10)):
+        audit.record(verb="test")
+    assert doctor.check_audit().level == "warning"
+    seal_entries()
+    assert doctor.check_audit().level == "ok"
+
+
 def test_an_unreachable_broker_is_found(settings: Any) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:1/0"
     assert doctor.check_broker().level == "error"
-
-
-def test_a_key_that_data_needs_and_nobody_configured_is_named(settings: Any) -> None:
-    make_customer()
-    assert doctor.check_field_keys().data["in_use"] == ["k1"]
-
-    settings.FIELD_KEYS = ["k2:" + "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
-    found = doctor.check_field_keys()
-    assert (found.level, found.data["missing"]) == ("error", ["k1"])
 
 
 def test_a_check_that_breaks_is_a_finding_and_stops_no_other() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -44,12 +45,14 @@ class SegmentAdmin(ServiceAdmin):
     search_fields = ("name",)
     ordering = ("name",)
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
         return pages.SegmentAdd.as_view(model_admin=self)(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if not object_id.isdecimal() or len(object_id) > 18:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return pages.SegmentPage.as_view(model_admin=self)(request, pk=int(object_id))

@@ -179,6 +179,8 @@ class Preview(SegmentView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         rows, join = read_rows(request.POST)
+        # A condition that is still being written does not count yet.
+        rows = [row for row in rows if row.values]
         return self.render_to_response(self.preview(rule_of_rows(rows, join), bool(rows)))
 
     def preview(self, rule: dict[str, Any], any_row: bool) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def in_words(rule: dict[str, Any], names: dict[int, str] | None = None) -> str:
         return word.join(f"({part})" if " (" in part else part for part in parts)
     found = segment_fields.get(str(rule.get("field")))
     value = rule.get("value")
-    values = value if isinstance(value, list) else [value]
+    values: list[Any] = value if isinstance(value, list) else [value]
     if rule.get("field") == "segment" and names:
         values = [names.get(v, f"#{v}") for v in values]
     if rule.get("field") == "locale":

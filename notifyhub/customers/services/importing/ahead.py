@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
@@ -49,8 +50,6 @@ def read_ahead(source: Iterator[T], *, depth: int = 1) -> Iterator[T]:
             yield item
     finally:
         stopped.set()
-        try:
+        with suppress(Empty):
             queue.get_nowait()
-        except Empty:
-            pass
         thread.join()

@@ -64,7 +64,8 @@ _KEY = re.compile(r"[^\w\-]+")
 def meaning_of(header: str) -> str:
     """Return the field or "attribute:<key>" that a column of this name means; unknown ones are attributes."""
     text = unicodedata.normalize("NFKC", header).strip().lstrip("\ufeff")
-    own = _OWN_ATTRIBUTE.match(text)
+    # Our own export's column names are taken as they are, so that a key comes back letter by letter.
+    own = _OWN_ATTRIBUTE.match(header.strip())
     if own:
         return ATTRIBUTE + own[1].strip()[:60]
     known = _MEANING.get(_DECORATION.sub("", text.lower()))

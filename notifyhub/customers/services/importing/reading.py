@@ -4,7 +4,6 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -17,8 +16,10 @@ from notifyhub.customers.services.importing.problems import mask_cell
 from notifyhub.customers.services.importing.records import Record
 from notifyhub.customers.services.upsert import CustomerRow, RowProblem
 from notifyhub.customers.services.words import (
+    DATE_ATTRIBUTES,
     MAX_TAG,
     MAX_TAGS,
+    read_date,
     read_language,
     read_tags,
 )
@@ -28,11 +29,10 @@ _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NU
 _MASKED = re.compile(r"^\+?\d{2,3}\*{4}\d{4}$|^\*{3,4}$|^[^@]?\*{3}@.+$")
 _SCIENTIFIC = re.compile(r"^\+?\d(?:\.\d+)?[eE]\+?\d{1,2}$")
 _WHOLE = re.compile(r"^\+?\d+\.0+$")
-_DATE = re.compile(r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T].*)?$")
-_PLAIN_DATE = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
 _LENGTHS = {"external_id": 64, "name": 120, "city": 60}
+MAX_ATTRIBUTE = 16 * 1024
 _CONTACT_KINDS = ("phone", "email", "wechat", "wecom", "dingtalk", "push")
-DATES = {ATTRIBUTE + "birthday"}
+_DATES = {ATTRIBUTE + key for key in DATE_ATTRIBUTES}
 
 
 class _Bad(Exception):
@@ -65,6 +65,8 @@ def read_row(record: Record, mapping: Sequence[str]) -> CustomerRow | RowProblem
             return RowProblem(
                 line=record.line, code=bad.code, column=field, value=mask_cell(cell), params=bad.params
             )
+    # Our own export, read back, says nothing about whether the platform knows the customer.
+    row.provisional = row.public_id is not None
     if row.external_id or row.public_id:
         return row
     if masked is not None:
@@ -80,7 +82,7 @@ def _take(row: CustomerRow, field: str, cell: str) -> None:
     elif field in _LENGTHS:
         setattr(row, field, _short(cell, _LENGTHS[field]))
     elif field.startswith(ATTRIBUTE):
-        value = read_date(cell) if field in DATES else _short(cell, 1000)
+        value = _date(cell) if field in _DATES else _long(cell)
         row.attributes[field.removeprefix(ATTRIBUTE)] = value
     else:
         _READERS[field](row, cell)
@@ -126,16 +128,18 @@ def _short(cell: str, limit: int) -> str:
     return cell
 
 
-def read_date(cell: str) -> str:
-    """Return a date in any of the usual spellings as 1990-03-02; raises _Bad otherwise."""
-    text = unicodedata.normalize("NFKC", cell)
-    match = _DATE.match(text) or _PLAIN_DATE.match(text)
-    if match is None:
+def _long(cell: str) -> str:
+    """Return an attribute as it is: it may have lines, and comes back from an export unchanged."""
+    if len(cell) > MAX_ATTRIBUTE:
+        raise _Bad("length", limit=MAX_ATTRIBUTE)
+    return cell
+
+
+def _date(cell: str) -> str:
+    found = read_date(cell)
+    if found is None:
         raise _Bad("date")
-    try:
-        return date(*(int(part) for part in match.groups()[:3])).isoformat()
-    except ValueError as error:
-        raise _Bad("date") from error
+    return found
 
 
 def _public_id(row: CustomerRow, cell: str) -> None:

@@ -63,6 +63,12 @@ def begin_import(*, path: Path, file_name: str, plan: ImportPlan, user: User | N
         total=lines - 1 if table.kind == "csv" and lines > 1 else None,
         started_by=user,
     )
+    audit_start(run, plan)
+    return run
+
+
+def audit_start(run: CustomerImport, plan: ImportPlan) -> None:
+    """Write into the audit trail who imports what, and on whose consent."""
     consent = plan.consent
     audit.record(
         verb="import_customers",
@@ -70,9 +76,8 @@ def begin_import(*, path: Path, file_name: str, plan: ImportPlan, user: User | N
         mapping=[field for field in plan.mapping if field],
         consent=[list(pair) for pair in consent.grants] if consent else [],
         consent_source=consent.source if consent else "",
-        file_sha=sha,
+        file_sha=run.file_sha,
     )
-    return run
 
 
 def run_import(*, run_id: int, progress: Callable[[int, int | None], None] | None = None) -> CustomerImport:

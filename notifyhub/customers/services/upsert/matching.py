@@ -108,7 +108,7 @@ def find_targets(rows: Sequence[CustomerRow]) -> tuple[list[Target], list[RowPro
             targets[id(target)] = target
         else:
             repeats.append((target.row.line, row.line))
-            target.row.take(row)
+            target.row = target.row.followed_by(row)
         target.lines.append(row.line)
         index.learn(target, row)
     return list(targets.values()), problems, repeats
@@ -145,8 +145,8 @@ def _load_keys(
     wanted = [key for key in keys if key]
     if wanted:
         cursor.execute(
-            f"SELECT id, external_id, state, merged_into_id, {column}::text FROM customers_customer "
-            f"WHERE {column} = ANY(%s::{cast}[])",
+            f"SELECT c.id, c.external_id, c.state, c.merged_into_id, c.{column}::text "
+            f"FROM unnest(%s::{cast}[]) AS k (key) JOIN customers_customer c ON c.{column} = k.key",
             [wanted],
         )
         for *record, key in cursor.fetchall():
@@ -154,11 +154,14 @@ def _load_keys(
 
 
 def _load_contacts(cursor, index: _Index, kind: str, hashes: set[bytes]) -> None:
-    # The customer whose phone it is now goes before one who had it once, then the older row.
+    # The customer whose phone it is now goes before one who had it once, then the older row. A join, since
+    # the planner weighs each of thousands of constants in `= ANY`.
     cursor.execute(
         "SELECT c.id, c.external_id, c.state, c.merged_into_id, p.value_hash "
-        "FROM customers_contactpoint p JOIN customers_customer c ON c.id = p.customer_id "
-        "WHERE p.value_hash = ANY(%s) AND p.kind = %s AND c.state = 'active' "
+        "FROM unnest(%s::bytea[]) AS k (hash) "
+        "JOIN customers_contactpoint p ON p.value_hash = k.hash AND p.kind = %s "
+        "JOIN customers_customer c ON c.id = p.customer_id "
+        "WHERE c.state = 'active' "
         'ORDER BY p."primary" DESC, c.id',
         [list(hashes), kind],
     )

@@ -24,21 +24,26 @@ class CustomerRow:
     former: list[ContactValue] = field(default_factory=list)
     provisional: bool = False
 
-    def take(self, later: "CustomerRow") -> None:
-        """Let `later`, about the same customer, go before this row; what it does not say stays."""
-        for name in ("public_id", "external_id", "name", "locale", "time_zone", "city"):
-            value = getattr(later, name)
-            if value is not None:
-                setattr(self, name, value)
-        self.tags = [*self.tags, *(tag for tag in later.tags if tag not in self.tags)]
-        self.attributes = {**self.attributes, **later.attributes}
-        for kind, contact in later.contacts.items():
-            before = self.contacts.get(kind)
-            if before is not None and before.value_hash != contact.value_hash:
-                self.former.append(before)
-            self.contacts[kind] = contact
-        self.provisional = self.provisional and later.provisional
-        self.line = later.line
+    def followed_by(self, later: "CustomerRow") -> "CustomerRow":
+        """Return both rows as one; what `later`, about the same customer, does not say is taken from here."""
+        replaced = [
+            before
+            for kind, before in self.contacts.items()
+            if kind in later.contacts and later.contacts[kind].value_hash != before.value_hash
+        ]
+        said = {
+            name: getattr(self if getattr(later, name) is None else later, name)
+            for name in ("public_id", "external_id", "name", "locale", "time_zone", "city")
+        }
+        return CustomerRow(
+            line=later.line,
+            tags=list(dict.fromkeys([*self.tags, *later.tags])),
+            attributes={**self.attributes, **later.attributes},
+            contacts={**self.contacts, **later.contacts},
+            former=[*self.former, *replaced, *later.former],
+            provisional=self.provisional and later.provisional,
+            **said,
+        )
 
     def former_contacts(self) -> list[ContactValue]:
         """Return the replaced values, each once, without the ones that came back."""

@@ -51,7 +51,7 @@ def upsert_customers(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                return _upsert([_copy(row) for row in rows], then)
+                return _upsert(rows, then)
         except (IntegrityError, OperationalError) as error:
             # Another process took the same customer number, or a deadlock was broken, between our look and
             # our write: look again. Inside a caller's transaction only the savepoint is rolled back.
@@ -62,7 +62,7 @@ def upsert_customers(
 
 def match_customers(*, rows: Sequence[CustomerRow]) -> Outcome:
     """Return what `upsert_customers` would do, writing nothing; `kept` names the known customers only."""
-    targets, problems, repeats = find_targets([_copy(row) for row in rows])
+    targets, problems, repeats = find_targets(rows)
     fresh = sum(target.id is None for target in targets)
     kept = [
         Kept(line=line, customer_id=target.id, fresh=False)
@@ -79,25 +79,7 @@ def _worth_another_try(error: Exception) -> bool:
     return state in ("23505", "40P01", "40001")
 
 
-def _copy(row: CustomerRow) -> CustomerRow:
-    # Folding repeats changes rows in place; another attempt must start from what was said.
-    return CustomerRow(
-        line=row.line,
-        public_id=row.public_id,
-        external_id=row.external_id,
-        name=row.name,
-        locale=row.locale,
-        time_zone=row.time_zone,
-        city=row.city,
-        tags=row.tags,
-        attributes=row.attributes,
-        contacts=dict(row.contacts),
-        former=list(row.former),
-        provisional=row.provisional,
-    )
-
-
-def _upsert(rows: list[CustomerRow], then: Callable[[Outcome, Source], None] | None) -> Outcome:
+def _upsert(rows: Sequence[CustomerRow], then: Callable[[Outcome, Source], None] | None) -> Outcome:
     with connection.cursor() as cursor:
         cursor.execute(sql.PLAN_BY_INDEX)
         if len(rows) > 1:

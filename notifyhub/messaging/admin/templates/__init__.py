@@ -16,9 +16,9 @@ from unfold.decorators import display
 from notifyhub.core.admin import CappedPaginator
 from notifyhub.core.templatetags.nh import chip, when
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.admin.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT
 from notifyhub.messaging.admin.templates import acts, preview, studio
 from notifyhub.messaging.admin.templates.create import CreatePage
+from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT
 from notifyhub.messaging.models import Content, Template, TemplateVersion
 
 State = TemplateVersion.State

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from notifyhub.core.admin import PageMixin
 from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.search import find_customers
-from notifyhub.messaging.admin.looks import CHANNEL_ICONS
 from notifyhub.messaging.admin.templates.studio import (
     LANGUAGES,
     PREHEADER_LENGTH,
@@ -17,9 +16,9 @@ from notifyhub.messaging.admin.templates.studio import (
     customer_for,
     template_for,
 )
+from notifyhub.messaging.looks import CHANNEL_ICONS
 from notifyhub.messaging.models import Content
 from notifyhub.messaging.services.previews import preview_content
-from notifyhub.messaging.services.templates.checks import WITH_SUBJECT
 from notifyhub.messaging.services.templates.drafts import BODY_LENGTH
 
 # A mail is somebody else's HTML: nothing runs, nothing is fetched, styles and pictures of our own only.
@@ -76,7 +75,7 @@ class PreviewPart(PageMixin):
             "preview": preview,
             "customer": customer,
             "oob": True,
-            "with_subject": content.channel in WITH_SUBJECT,
+            "with_subject": content.channel != Channel.SMS,
             "channel_icon": CHANNEL_ICONS[Channel(content.channel)],
             "subject_length": SUBJECT_LENGTH,
             "preheader_length": PREHEADER_LENGTH,

@@ -13,11 +13,11 @@ from django.views.generic import TemplateView
 from notifyhub.core.admin import PageMixin
 from notifyhub.customers.models import Customer, Topic
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.admin.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT, VERSION_TONES
+from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT, VERSION_TONES
 from notifyhub.messaging.models import Content, Dispatch, Template, TemplateVersion
 from notifyhub.messaging.services.previews import preview_content, random_customer, sample_customer
 from notifyhub.messaging.services.templates import check_version
-from notifyhub.messaging.services.templates.checks import WITH_SUBJECT, Check
+from notifyhub.messaging.services.templates.checks import Check
 from notifyhub.staff.models import Team
 
 State = TemplateVersion.State
@@ -56,7 +56,7 @@ class Studio:
 
     @property
     def with_subject(self) -> bool:
-        return self.channel in WITH_SUBJECT
+        return self.channel != Channel.SMS
 
     def url(self, channel: str, language: str) -> str:
         """Return the address of one text, of the same version if that is a frozen one."""

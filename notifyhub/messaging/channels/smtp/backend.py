@@ -55,9 +55,7 @@ class SmtpBackend(Backend):
             default=120,
             help_text=_("Giving up too soon leaves messages in doubt."),
         ),
-        SettingField(
-            name="verify", label=_("Check the server's certificate"), kind="boolean", default=True
-        ),
+        SettingField(name="verify", label=_("Check the server's certificate"), kind="boolean", default=True),
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -142,7 +140,8 @@ class SmtpBackend(Backend):
 
 def _no_session(error: SmtpError) -> Result:
     """Return the result of messages that were never offered, since no session came about."""
-    return Result(kind="transient", code=str(error.code or CONNECT_FAILED), detail=error.text)
+    code = str(error.code or CONNECT_FAILED)
+    return Result(kind="transient", code=code, detail=error.text, account_trouble=True)
 
 
 def _read_failure(error: SmtpError) -> Result:
@@ -150,6 +149,7 @@ def _read_failure(error: SmtpError) -> Result:
     if error.code == 0:
         if error.after_dot:
             return Result(kind="ambiguous", code="no_reply", detail=error.text)
-        return Result(kind="transient", code=CONNECT_FAILED, detail=error.text)
-    kind = "permanent" if error.code >= 500 else "transient"
-    return Result(kind=kind, code=str(error.code), detail=error.text)  # type: ignore[arg-type]
+        return _no_session(error)
+    if error.code >= 500:
+        return Result(kind="permanent", code=str(error.code), detail=error.text)
+    return Result(kind="transient", code=str(error.code), detail=error.text, account_trouble=error.session)

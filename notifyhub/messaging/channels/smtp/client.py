@@ -16,14 +16,16 @@ MAX_REPLY_LINES = 100
 class SmtpError(Exception):
     """A reply that is not the one hoped for, or a broken connection (code 0).
 
-    `after_dot` says that the whole message had been handed over when it happened.
+    `after_dot` says that the whole message had been handed over when it happened, `session` that any other
+    message would have met the same.
     """
 
-    def __init__(self, code: int, text: str, *, after_dot: bool = False) -> None:
+    def __init__(self, code: int, text: str, *, after_dot: bool = False, session: bool = False) -> None:
         super().__init__(f"{code} {text}" if code else text)
         self.code = code
         self.text = text
         self.after_dot = after_dot
+        self.session = session or code in (0, 421)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ class SmtpConnection:
         try:
             async with asyncio.timeout(self.config.timeout):
                 # In order, one by one. A pipelined client writes these three at once and reads three replies.
-                self._expect(await self._command(f"MAIL FROM:<{sender}>{eight_bit}"), 250)
+                self._expect(await self._command(f"MAIL FROM:<{sender}>{eight_bit}"), 250, session=True)
                 self._expect(await self._command(f"RCPT TO:<{recipient}>"), 250, 251)
                 self._expect(await self._command("DATA"), 354)
         except SmtpError as error:
@@ -208,9 +210,9 @@ class SmtpConnection:
                 return Reply(int(line[:3]), "\n".join(lines))
         raise ValueError("The server's reply has no end.")
 
-    def _expect(self, reply: Reply, *codes: int) -> None:
+    def _expect(self, reply: Reply, *codes: int, session: bool = False) -> None:
         if reply.code not in codes:
-            raise SmtpError(reply.code, reply.text)
+            raise SmtpError(reply.code, reply.text, session=session)
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

@@ -55,8 +55,7 @@ def forecast(
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                f"SET LOCAL statement_timeout = '{TIMEOUT}'; SET LOCAL jit = off; "
-                "SET LOCAL work_mem = '64MB'"
+                f"SET LOCAL statement_timeout = '{TIMEOUT}'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'"
             )
             rows = forecast_counts(gates)
             cursor.execute("SET LOCAL statement_timeout = 0")

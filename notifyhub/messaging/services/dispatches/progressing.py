@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from notifyhub.messaging.engine.counts import count_dispatches
+from notifyhub.messaging.engine.counts import COLUMNS, Counts, count_dispatches
 from notifyhub.messaging.models import Dispatch
 
 
@@ -32,23 +32,23 @@ class Progress:
 
 def progress(*, dispatch_id: int) -> Progress:
     """Return the live counts of a dispatch, from its batches; raises Dispatch.DoesNotExist."""
-    dispatch = Dispatch.objects.only("state", "rate").get(pk=dispatch_id)
-    counts = count_dispatches([dispatch_id])[dispatch_id]
+    dispatch = Dispatch.objects.get(pk=dispatch_id)
+    counts = count_dispatches([dispatch_id]).get(dispatch_id) or _kept(dispatch)
     rate = eta = None
     if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open:
         rate = dispatch.rate
         eta = timezone.now() + timedelta(seconds=counts.open / rate)
     return Progress(
         planned=counts.planned,
-        sent=counts.sent,
-        delivered=counts.delivered,
-        failed=counts.failed,
-        skipped=counts.skipped,
-        unknown=counts.unknown,
-        expired=counts.expired,
-        cancelled=counts.cancelled,
+        **{name: getattr(counts, name) for name in COLUMNS},
         open=counts.open,
         by_reason=counts.reasons,
         rate_per_second=rate,
         eta=eta,
     )
+
+
+def _kept(dispatch: Dispatch) -> Counts:
+    """Return the counts on the dispatch's row, for one whose batches are gone."""
+    numbers = {name: getattr(dispatch, name) for name in COLUMNS}
+    return Counts(planned=dispatch.planned, reasons=dispatch.reasons, **numbers)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from notifyhub.core.registry import demo_loaders
 from notifyhub.staff.demo import PASSWORD, is_loaded
@@ -22,5 +23,8 @@ class Command(BaseCommand):
         for name, load in demo_loaders.items():
             started = time.monotonic()
             load(lambda text: self.stdout.write(f"  {text}"))
+            # Fresh tables have no statistics, and plans made without them are slow.
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")
             self.stdout.write(f"Demo: {name} ({time.monotonic() - started:.1f} s)")
         self.stdout.write(f"Demo people sign in with their name and the password {PASSWORD}")

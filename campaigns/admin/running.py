@@ -1,0 +1,133 @@
+"""The running and the finished campaign, and its recipients."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.admin.labels import run_look
+from campaigns.admin.pages import CampaignPage, address
+from campaigns.models import Run
+from campaigns.services.audience import describe_audience
+from campaigns.services.report import (
+    STATES,
+    TONES,
+    certify,
+    channels_of,
+    list_recipients,
+    minutes_of,
+    reasons_of,
+    took,
+)
+from campaigns.services.runs import progress_of
+from notifyhub.messaging.models import Delivery, Dispatch
+
+State = Dispatch.State
+OPEN = (State.SCHEDULED, State.PLANNING, State.RUNNING, State.PAUSED, State.CANCELLING)
+
+
+class RunningPage(CampaignPage):
+    """A page about the newest run; a campaign without one goes back to its plan."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        self.kwargs = kwargs
+        if request.user.has_perm("campaigns.view_campaign") and self.run is None:
+            return HttpResponseRedirect(address("audience", self.campaign))
+        return super().dispatch(request, *args, **kwargs)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what the live part shows, all from one reading of the counters."""
+        assert self.run is not None
+        run: Run = self.run
+        progress = progress_of(run)
+        certificate = certify(progress)
+        ended = progress.planned - progress.open
+        reasons = reasons_of(progress.by_reason)
+        return {
+            "campaign": self.campaign,
+            "run": run,
+            "look": run_look(run),
+            "live": run.dispatch.state in OPEN,
+            "waiting": run.dispatch.state in (State.SCHEDULED, State.PLANNING),
+            "state": run.dispatch.state,
+            "progress": progress,
+            "ended": ended,
+            "share": ended / progress.planned if progress.planned else 0,
+            "tone": {"paused": "orange", "cancelling": "orange", "finished": "green"}.get(
+                run.dispatch.state, "violet"
+            ),
+            "certificate": certificate,
+            "reasons": reasons,
+            "not_sent": progress.skipped + progress.failed + progress.unknown,
+            "most": max((line.count for line in reasons), default=0),
+            "channels": channels_of(run),
+            "took": took(run),
+            "now": timezone.now(),
+            "delivered_share": progress.delivered / progress.sent if progress.sent else None,
+        }
+
+
+class RunPage(RunningPage):
+    """The whole page; its middle renews itself while the run is open."""
+
+    template_name = "campaigns/run.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self.show(
+            **self.numbers(), words=describe_audience(self.campaign), minutes=minutes_of(self.run)
+        )
+
+
+class RunLive(RunningPage):
+    """The middle: polled while open; a change of state renews the page, so that the buttons fit again."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        context = self.numbers()
+        response = render(request, "campaigns/parts/run_live.html", context)
+        if request.GET.get("state", context["state"]) != context["state"]:
+            response["HX-Refresh"] = "true"
+        return response
+
+
+class RunMinutes(RunningPage):
+    """The chart, renewed more seldom than the numbers."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        assert self.run is not None
+        context = {
+            "campaign": self.campaign,
+            "minutes": minutes_of(self.run),
+            "live": self.run.dispatch.state in OPEN,
+        }
+        return render(request, "campaigns/parts/run_minutes.html", context)
+
+
+class RecipientsPage(RunningPage):
+    """Who got it and who did not, fifty at a time, by key and never by page number."""
+
+    template_name = "campaigns/recipients.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        assert self.run is not None
+        state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
+        raw = request.GET.get("after", "")
+        after = int(raw) if raw.isdecimal() and len(raw) < 19 else 0
+        state = state if state in STATES else ""
+        reason = reason if reason in Delivery.Reason.values else ""
+        rows, following = list_recipients(self.run, state=state, reason=reason, after=after)
+        return self.show(
+            rows=rows,
+            following=following,
+            after=after,
+            state=state,
+            reason=reason,
+            states=[(name, number.label, TONES[number]) for name, number in STATES.items()],
+            all_reasons=Delivery.Reason.choices,
+            crumbs=[
+                (_("Campaigns"), "../../"),
+                (self.campaign.name, address("run", self.campaign)),
+                (_("Recipients"), ""),
+            ],
+        )

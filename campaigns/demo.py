@@ -1,0 +1,119 @@
+"""Demo campaigns: three that have finished, one that is sending, one planned, one draft."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from campaigns.models import Campaign, Run, RunMinute
+from campaigns.services.launching import launch_campaign
+from campaigns.services.plans import create_campaign, update_campaign
+from campaigns.services.preflight import preflight
+from campaigns.services.runs import mirror_runs
+from notifyhub.core.registry import demo_loaders
+from notifyhub.messaging.engine.foreground import drain_everything
+from notifyhub.messaging.models import ProviderAccount, Template
+from notifyhub.staff.models import User
+
+# name, template, audience kind and values, channels, how many days ago
+FINISHED: tuple[tuple[str, str, str, list[str], list[str], int], ...] = (
+    ("会员日预告 · 十月", "member-day", "all", [], ["push"], 21),
+    ("三亚暖冬机酒早订", "sanya-winter", "city", ["上海", "北京", "杭州", "成都"], ["wechat", "email"], 8),
+    ("秋冬火锅季 · 预热", "autumn-hotpot", "all", [], ["push", "sms", "email"], 2),
+)
+RUNNING = ("三亚暖冬机酒 · 第二轮", "sanya-winter", "all", [], ["wechat"])
+# So slow that a visitor of the first minutes still finds it under way.
+SLOW = 2
+
+# The demo sends for real, into the sandbox; its history is then moved to where it belongs.
+_MOVE = (
+    "UPDATE messaging_delivery SET send_at = send_at - %(by)s, settled_at = settled_at - %(by)s, "
+    "delivered_at = delivered_at - %(by)s WHERE dispatch_id = %(id)s",
+    "UPDATE messaging_deliveryevent SET at = at - %(by)s WHERE dispatch_id = %(id)s",
+    "UPDATE messaging_messagecopy SET at = at - %(by)s WHERE dispatch_id = %(id)s",
+    "UPDATE messaging_batch SET not_before = not_before - %(by)s WHERE dispatch_id = %(id)s",
+    "UPDATE messaging_dispatch SET send_at = send_at - %(by)s, created_at = created_at - %(by)s, "
+    "started_at = started_at - %(by)s, finished_at = finished_at - %(by)s, expires_at = expires_at - %(by)s "
+    "WHERE id = %(id)s",
+)
+MINUTES = 14
+
+
+def _plan(name: str, template: str, kind: str, values: list[str], channels: list[str]) -> Campaign:
+    owner = User.objects.get(username="linxia")
+    campaign = create_campaign(name=name, owner=owner)
+    return update_campaign(
+        campaign_id=campaign.pk,
+        version=campaign.version,
+        changes={
+            "audience": {"kind": kind, "values": values},
+            "template": Template.objects.get(key=template).pk,
+            "chain": channels,
+        },
+    )
+
+
+def _launch(campaign: Campaign) -> Run:
+    forecast = preflight(campaign).forecast
+    return launch_campaign(
+        campaign_id=campaign.pk,
+        user=campaign.owner,
+        confirmed=forecast.sendable if forecast else None,
+    )
+
+
+def _move_back(run: Run, days: int) -> None:
+    by = timedelta(days=days, minutes=run.pk * 37)
+    with connection.cursor() as cursor:
+        for sql in _MOVE:
+            cursor.execute(sql, {"by": by, "id": run.dispatch_id})
+    run.refresh_from_db()
+    launched = run.launched_at - by
+    Campaign.objects.filter(pk=run.campaign_id).update(created_at=launched - timedelta(days=1))
+    finished = launched + timedelta(minutes=MINUTES)
+    Run.objects.filter(pk=run.pk).update(launched_at=launched, finished_at=finished)
+    run.minutes.all().delete()
+    sent = int(run.dispatch.sent)
+    start = launched.replace(second=0, microsecond=0)
+    RunMinute.objects.bulk_create(
+        RunMinute(
+            run=run,
+            minute=start + timedelta(minutes=n),
+            # A slow start for the canary, then an even stream.
+            sent=(done := int(sent * min(1.0, (n / MINUTES) ** 1.25))),
+            delivered=int(done * 0.995),
+        )
+        for n in range(MINUTES + 1)
+    )
+
+
+def load(say: Callable[[str], None]) -> None:
+    """Launch the demo's campaigns and give the finished ones their past."""
+    for *plan, days in FINISHED:
+        run = _launch(_plan(*plan))
+        drain_everything()
+        mirror_runs()
+        _move_back(run, days)
+    ProviderAccount.objects.filter(channel="wechat", backend="sandbox").update(rate_per_second=SLOW)
+    _launch(_plan(*RUNNING))
+    planned = _plan("会员日预告", "member-day", "all", [], ["push"])
+    soon = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    planned = _schedule(planned, soon)
+    _launch(planned)
+    _plan("火锅季 · 沉睡客户唤醒", "autumn-hotpot", "tag", ["夜宵"], ["push", "sms"])
+    say("3 campaigns that have finished, 1 that is sending, 1 planned and 1 draft")
+
+
+def _schedule(campaign: Campaign, at: Any) -> Campaign:
+    return update_campaign(
+        campaign_id=campaign.pk,
+        version=campaign.version,
+        changes={"schedule": {"schedule": "at", "send_at": at, "expires_after": timedelta(hours=12)}},
+    )
+
+
+def register() -> None:
+    """Hand the loader to the registry."""
+    demo_loaders.register("campaigns", load, order=30)

@@ -1,0 +1,113 @@
+"""Where customer service shows itself on the pages of the apps below and of the console."""
+
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from feedback import dashboard, panels, personal_data
+from feedback.models import Case
+from feedback.services import sweeps
+from notifyhub.core import registry
+from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, Tick
+
+VIEW = "feedback.view_case"
+
+
+def open_badge(request: Any) -> int | None:
+    """Return how many open cases the viewer owns, for the sidebar."""
+    count = Case.objects.in_view("mine", user=request.user, now=timezone.now()).count()
+    return count or None
+
+
+def quick_log(request: Any) -> str:
+    """Return the quick log's dialog and script, for everybody who may log a call."""
+    if not request.user.has_perm("feedback.add_case"):
+        return ""
+    return render_to_string("feedback/log_chrome.html", {}, request)
+
+
+def register() -> None:
+    """Open the roads."""
+    personal_data.register()
+    _navigation()
+    _cards()
+    registry.chrome.register("feedback", quick_log)
+    registry.customer_panels.register(
+        "feedback",
+        Panel(title=_("Cases"), render=panels.cases_panel, permission=VIEW, column="right"),
+        order=20,
+    )
+    registry.customer_actions.register("feedback", panels.log_action, order=10)
+    registry.customer_timeline.register("feedback", panels.case_entries)
+    registry.search.register("cases", panels.find_cases, order=20)
+    registry.origins.register("case", Origin(label=_("Case"), resolve=panels.resolve_origins))
+    registry.ticks.register(
+        "cases",
+        Tick(run=sweeps.run_case_sweep, every_seconds=15, label=_("Clocks, waits and replies of cases")),
+    )
+    registry.ticks.register(
+        "cases_closing",
+        Tick(run=sweeps.close_resolved, every_seconds=300, label=_("Closing of resolved cases")),
+    )
+
+
+def _navigation() -> None:
+    items = (
+        ("cases", _("Cases"), "support_agent", "admin:feedback_case_changelist", VIEW, open_badge, 10),
+        (
+            "case_categories",
+            _("Categories"),
+            "category",
+            "admin:feedback_category_changelist",
+            "feedback.view_category",
+            None,
+            80,
+        ),
+        (
+            "case_limits",
+            _("Time limits"),
+            "timer",
+            "admin:feedback_slapolicy_changelist",
+            "feedback.view_slapolicy",
+            None,
+            90,
+        ),
+    )
+    for name, title, icon, url_name, permission, badge, order in items:
+        registry.navigation.register(
+            name,
+            NavItem(
+                section="service",
+                title=title,
+                icon=icon,
+                url_name=url_name,
+                permission=permission,
+                badge=badge,
+            ),
+            order=order,
+        )
+
+
+def _cards() -> None:
+    cards = (
+        ("service_numbers", _("Service now"), dashboard.numbers_card, 12, 15, True),
+        ("service_queue", _("My queue"), dashboard.queue_card, 7, 30, False),
+        ("service_volume", _("This week by category"), dashboard.volume_card, 5, 300, False),
+        ("service_hours", _("Today by hour"), dashboard.hours_card, 12, 300, False),
+    )
+    for order, (name, title, render, width, refresh, headless) in enumerate(cards, start=1):
+        registry.dashboard_cards.register(
+            name,
+            DashboardCard(
+                boards=("service",),
+                title=title,
+                render=render,
+                width=width,
+                permission=VIEW,
+                refresh_seconds=refresh,
+                headless=headless,
+            ),
+            order=order * 10,
+        )

@@ -1,0 +1,32 @@
+"""The ticks and jobs of the customers app that bring data in and out."""
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.partitions import create_month_partition
+from notifyhub.core.registry import Tick, ticks
+from notifyhub.customers.services import exporting
+from notifyhub.customers.services.importing import uploads
+from notifyhub.staff.services.jobs import register_runner
+
+MONTHS_AHEAD = 3
+
+
+def make_event_partitions() -> int:
+    """Make sure this month and the next three have their partition of events; return how many were asked."""
+    now = timezone.now()
+    names = [create_month_partition("customers_event", now, ahead=ahead) for ahead in range(MONTHS_AHEAD + 1)]
+    return len(names)
+
+
+def register() -> None:
+    """Hand ticks and job runners to their registries."""
+    register_runner(uploads.JOB, uploads.run_import_job)
+    register_runner(exporting.JOB, exporting.run_export_job)
+    ticks.register(
+        "event_partitions",
+        Tick(run=make_event_partitions, every_seconds=6 * 3600, label=_("Make room for next months' events")),
+    )
+    ticks.register(
+        "sweep_uploads", Tick(run=uploads.sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))
+    )

@@ -1,0 +1,148 @@
+"""The page of one message: the answer first, then who asked for it, what happened, what it said."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+
+from notifyhub.core.admin import PageMixin
+from notifyhub.core.registry import delivery_panels
+from notifyhub.customers.models import ContactPoint, Customer
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.admin.templates.preview import frame_response, plain_page
+from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
+from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
+from notifyhub.messaging.services.copies import unpack_and_show
+from notifyhub.messaging.services.ledger import (
+    events_of,
+    find_message,
+    neighbours_with_same_reason,
+    resolve_origins,
+)
+from notifyhub.messaging.services.previews import identity_for
+from notifyhub.messaging.services.reasons import explain
+
+Kind = DeliveryEvent.Kind
+KIND_LOOKS = {
+    Kind.SENT: ("violet", "send"),
+    Kind.DELIVERED: ("green", "check_circle"),
+    Kind.FAILED: ("red", "error"),
+    Kind.BOUNCED: ("red", "undo"),
+    Kind.RETRY: ("orange", "refresh"),
+    Kind.UNKNOWN: ("orange", "help"),
+    Kind.SKIPPED: ("grey", "skip_next"),
+    Kind.EXPIRED: ("grey", "timer_off"),
+    Kind.CANCELLED: ("grey", "cancel"),
+    Kind.OPENED: ("green", "visibility"),
+    Kind.CLICKED: ("green", "ads_click"),
+    Kind.UNSUBSCRIBED: ("orange", "unsubscribe"),
+    Kind.COMPLAINED: ("red", "report"),
+    Kind.SETTLED: ("blue", "gavel"),
+}
+
+
+def message_or_404(reference: str) -> tuple[Dispatch, Delivery]:
+    """Return the dispatch and the message; 404 for any name that is not one."""
+    found = find_message(reference)
+    if found is None:
+        raise Http404
+    return found
+
+
+def request_line(dispatch: Dispatch, origin: tuple[str, str]) -> list[tuple[str, str, str]]:
+    """Return (what, who, link) in the order of the one line: asked for, written, approved, triggered."""
+    version = dispatch.template_version
+    author = dispatch.author or (str(version.created_by) if version and version.created_by else "")
+    team = dispatch.owner_team
+    asked = f"{team} ({team.get_department_display()})" if team else str(dispatch.owner or "")
+    return [
+        (_("Asked for by"), asked or "—", ""),
+        (_("written by"), author or "—", ""),
+        (_("approved by"), dispatch.approved_by or _("nobody; no approval was needed"), ""),
+        (_("triggered by"), dispatch.trigger or origin[0], origin[1]),
+    ]
+
+
+class MessagePage(PageMixin, TemplateView):
+    """One message."""
+
+    template_name = "messaging/ledger/message.html"
+    permission_required = "messaging.view_delivery"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        dispatch, delivery = message_or_404(self.kwargs["reference"])
+        customer = Customer.objects.filter(pk=delivery.customer_id).first()
+        self.title = dispatch.title
+        self.crumbs = [
+            (_("Messages"), reverse("admin:messaging_delivery_changelist")),
+            (dispatch.title, self._dispatch_url(dispatch)),
+            (delivery.reference, ""),
+        ]
+        rendered = unpack_and_show(dispatch, delivery)
+        events = events_of(delivery)
+        accounts = ProviderAccount.objects.in_bulk(
+            {one.account_id for one in events if one.account_id} | {delivery.account_id or 0}
+        )
+        origin = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
+        steps = [
+            (one, *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")), accounts.get(one.account_id or 0))
+            for one in events
+        ]
+        mail_url = ""
+        if delivery.channel == Channel.EMAIL and rendered is not None and rendered.html:
+            mail_url = reverse("admin:messaging_delivery_mail", args=[delivery.reference])
+        return super().get_context_data(
+            dispatch=dispatch,
+            delivery=delivery,
+            customer=customer,
+            contact=ContactPoint.objects.filter(pk=delivery.contact_id or 0).defer("value").first(),
+            explanation=explain(delivery=delivery, customer=str(customer or _("This customer"))),
+            state_tone=STATE_TONES[delivery.state],  # type: ignore[index]
+            class_tone=CLASS_TONES[dispatch.message_class],  # type: ignore[index]
+            channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
+            line=request_line(dispatch, origin),
+            steps=steps,
+            same=neighbours_with_same_reason(delivery),
+            rendered=rendered,
+            mail_url=mail_url,
+            identity=identity_for(channel=delivery.channel, message_class=dispatch.message_class),
+            panels=[
+                (name, panel)
+                for name, panel in delivery_panels.items()
+                if not panel.permission or self.request.user.has_perm(panel.permission)
+            ],
+            **kwargs,
+        )
+
+    def _dispatch_url(self, dispatch: Dispatch) -> str:
+        if not self.request.user.has_perm("messaging.view_dispatch"):
+            return ""
+        return reverse("admin:messaging_dispatch_change", args=[dispatch.pk])
+
+
+class MailFrame(PageMixin):
+    """The mail as it was sent, for a sandboxed frame."""
+
+    permission_required = "messaging.view_delivery"
+
+    def get(self, request: HttpRequest, reference: str) -> HttpResponse:
+        dispatch, delivery = message_or_404(reference)
+        rendered = unpack_and_show(dispatch, delivery)
+        if rendered is None or not rendered.html:
+            return frame_response(plain_page(_("Nothing to show.")))
+        return frame_response(rendered.html)
+
+
+class MessagePanel(PageMixin):
+    """What an upper app shows on a message's page, loaded on its own."""
+
+    permission_required = "messaging.view_delivery"
+
+    def get(self, request: HttpRequest, reference: str, name: str) -> HttpResponse:
+        panel = delivery_panels.get(name)
+        if panel is None or (panel.permission and not request.user.has_perm(panel.permission)):
+            raise Http404
+        _dispatch, delivery = message_or_404(reference)
+        return HttpResponse(panel.render(request, delivery))

@@ -1,0 +1,71 @@
+"""The sandbox: what would have arrived, as a phone and a mail client show it."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView
+
+from notifyhub.core.admin import PageMixin
+from notifyhub.customers.models import Customer
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
+from notifyhub.messaging.services.copies import show_many
+
+LOOKED = 300
+SHOWN = 12
+PHONES = (Channel.SMS, Channel.PUSH, Channel.WECHAT, Channel.WECOM, Channel.DINGTALK, Channel.INBOX)
+
+
+def latest_in_sandbox() -> list[Delivery]:
+    """Return the latest messages handed to sandbox accounts, newest first, from a bounded look at events."""
+    accounts = set(ProviderAccount.objects.filter(backend="sandbox").values_list("pk", flat=True))
+    events: list[DeliveryEvent] = []
+    # One look-up per kind: each walks its own end of the index.
+    for kind in (DeliveryEvent.Kind.SENT, DeliveryEvent.Kind.DELIVERED):
+        events += DeliveryEvent.objects.filter(kind=kind).order_by("-at")[:LOOKED]
+    wanted = {(one.dispatch_id, one.delivery_id) for one in events if one.account_id in accounts}
+    rows = Delivery.objects.filter(
+        dispatch_id__in={pair[0] for pair in wanted}, id__in={pair[1] for pair in wanted}
+    )
+    found = [row for row in rows if (row.dispatch_id, row.pk) in wanted]
+    return sorted(found, key=lambda row: (row.settled_at or row.send_at, row.pk), reverse=True)
+
+
+class SandboxPage(PageMixin, TemplateView):
+    """A phone per chat channel and one inbox, with the latest messages in each."""
+
+    template_name = "messaging/ledger/sandbox.html"
+    permission_required = "messaging.view_delivery"
+    title = gettext_lazy("Sandbox")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        self.crumbs = [(_("Messages"), reverse("admin:messaging_delivery_changelist")), (self.title, "")]
+        by_channel: dict[str, list[Delivery]] = {}
+        for row in latest_in_sandbox():
+            kept = by_channel.setdefault(row.channel, [])
+            if len(kept) < SHOWN:
+                kept.append(row)
+        rows = [row for kept in by_channel.values() for row in kept]
+        dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in rows})
+        names = {
+            one.pk: str(one)
+            for one in Customer.objects.filter(pk__in={row.customer_id for row in rows}).only(
+                "id", "name", "external_id"
+            )
+        }
+        shown = show_many([(dispatches[row.dispatch_id], row) for row in rows])
+        items = {
+            channel: [
+                (row, shown.get(row.reference), names.get(row.customer_id, ""), dispatches[row.dispatch_id])
+                for row in kept
+            ]
+            for channel, kept in by_channel.items()
+        }
+        return super().get_context_data(
+            mails=items.get(Channel.EMAIL, []),
+            phones=[(name, name.label, items[name]) for name in PHONES if name in items],
+            empty=not rows,
+            **kwargs,
+        )

@@ -1,0 +1,59 @@
+"""What messaging shows on a customer's page: entries of the timeline, and the last messages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.registry import Panel, TimelineEntry, customer_panels, customer_timeline
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.looks import CHANNEL_ICONS, STATE_TONES
+from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.services.ledger import messages_of
+
+LAST = 8
+PERMISSION = "messaging.view_delivery"
+
+
+def timeline(
+    *, customer_id: int, before: datetime | None, limit: int, request: Any
+) -> Sequence[TimelineEntry]:
+    """Return the customer's messages as entries, at the time they were settled; none without permission."""
+    if not request.user.has_perm(PERMISSION):
+        return []
+    return [
+        TimelineEntry(
+            at=line.at,
+            kind="message",
+            title=line.title,
+            detail=" · ".join(
+                str(part)
+                for part in (Channel(line.channel).label, line.reason_label if line.reason else "")
+                if part
+            ),
+            icon=CHANNEL_ICONS[Channel(line.channel)],
+            chip=line.state_label,
+            tone=STATE_TONES[Delivery.State(line.state)],
+            url=reverse("admin:messaging_delivery_page", args=[line.reference]),
+        )
+        for line in messages_of(customer_id, limit, before)
+    ]
+
+
+def last_messages(request: Any, customer: Any) -> str:
+    """Return the card's body: the last messages with channel, state and reason."""
+    context = {"lines": messages_of(customer.pk, LAST), "customer": customer}
+    return render_to_string("messaging/last_messages.html", context, request=request)
+
+
+def register() -> None:
+    """Hand both to the registries."""
+    customer_timeline.register("messages", timeline)
+    customer_panels.register(
+        "messages",
+        Panel(title=_("Last messages"), render=last_messages, permission=PERMISSION, column="side"),
+        order=30,
+    )

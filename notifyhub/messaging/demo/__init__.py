@@ -1,0 +1,59 @@
+"""Demo templates in two languages and several channels, and the signatures they are sent under."""
+
+from collections.abc import Callable
+
+from notifyhub.core.registry import demo_loaders
+from notifyhub.customers.models import Topic
+from notifyhub.messaging.demo.texts import TEMPLATES
+from notifyhub.messaging.models import SenderIdentity
+from notifyhub.messaging.services import templates
+from notifyhub.staff.models import Team, User
+
+AUTHOR = "majun"
+
+
+def load(say: Callable[[str], None]) -> None:
+    """Make and publish the templates."""
+    author = User.objects.get(username=AUTHOR)
+    team = Team.objects.filter(memberships__user=author).first()
+    topics = {topic.code: topic for topic in Topic.objects.all()}
+    for key, (name, message_class, topic, texts) in TEMPLATES.items():
+        (channel, language), *_rest = texts
+        template = templates.create_template(
+            name=name,
+            key=key,
+            message_class=message_class,
+            topic=topics[topic],
+            channel=channel,
+            language=language,
+            owner=author,
+            owner_team=team,
+        )
+        drafts = {
+            (content.channel, content.language): content.version
+            for content in templates.open_draft(template_id=template.pk, author=author).contents.all()
+        }
+        for (channel, language), (subject, body) in texts.items():
+            templates.save_content(
+                template_id=template.pk,
+                channel=channel,
+                language=language,
+                subject=subject,
+                body=body,
+                version=drafts.get((channel, language), 0),
+                author=author,
+            )
+        templates.publish(template_id=template.pk, note="首次发布", user=author)
+    SenderIdentity.objects.get_or_create(
+        name="鹿岸生活 · 邮件",
+        defaults={"channel": "email", "from_name": "鹿岸生活", "from_email": "news@luan.example"},
+    )
+    SenderIdentity.objects.get_or_create(
+        name="鹿岸生活 · 短信", defaults={"channel": "sms", "signature": "鹿岸生活"}
+    )
+    say(f"{len(TEMPLATES)} templates, published, in two languages")
+
+
+def register() -> None:
+    """Hand the loader to the registry."""
+    demo_loaders.register("messaging", load, order=20)

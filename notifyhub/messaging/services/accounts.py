@@ -1,0 +1,185 @@
+"""Accounts with providers: made and changed by the settings that their backend declares."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from notifyhub.core.errors import Conflict, Refused
+from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.channels.base import Backend, SettingField
+from notifyhub.messaging.channels.registry import backends, backends_for
+from notifyhub.messaging.models import ProviderAccount
+from notifyhub.staff.services import audit
+
+PLAIN = ("name", "priority", "rate_per_second", "active")
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def settings_of(account: ProviderAccount) -> dict[str, Any]:
+    """Return the settings of an account for a form: its plain ones, without the secrets."""
+    return {name: value for name, value in account.config.items() if name in _fields(account.backend)}
+
+
+def secrets_set(account: ProviderAccount) -> set[str]:
+    """Return the names of the secrets that the account has."""
+    return set(json.loads(account.secrets or "{}"))  # type: ignore[arg-type]
+
+
+@transaction.atomic
+def create_account(
+    *,
+    channel: str,
+    backend: str,
+    name: str,
+    values: Mapping[str, Any],
+    priority: int = 100,
+    rate_per_second: int = 1000,
+    active: bool = True,
+) -> ProviderAccount:
+    """Create an account from the values of its backend's fields; return it.
+
+    Secret values are stored encrypted and never shown again. Raises Refused (field = its name).
+    """
+    if channel not in Channel.values:
+        raise Refused(_("This channel is unknown: %s") % channel, field="channel")
+    if backend not in {one.code for one in backends_for(channel)}:
+        raise Refused(_("This backend does not serve the channel: %s") % backend, field="backend")
+    config, secrets = _read_values(backend, values, known={}, known_secrets={})
+    try:
+        with transaction.atomic():
+            account = ProviderAccount.objects.create(
+                channel=channel,
+                backend=backend,
+                name=_name(name),
+                config=config,
+                secrets=json.dumps(secrets) if secrets else None,
+                priority=priority,
+                rate_per_second=_rate(rate_per_second),
+                active=active,
+            )
+    except IntegrityError as error:
+        raise Refused(_("Another account has this name already."), field="name") from error
+    audit.record(verb="create_account", obj=account, channel=channel, backend=backend)
+    return account
+
+
+@transaction.atomic
+def update_account(
+    *, account_id: int, version: int | None, values: Mapping[str, Any] | None = None, **changes: Any
+) -> ProviderAccount:
+    """Change an account; return it. `changes` are name, priority, rate_per_second and active.
+
+    Only the settings named in `values` change; an empty secret keeps the one there is. Raises Conflict if
+    somebody changed the account since `version`, Refused if a value cannot be.
+    """
+    account = ProviderAccount.objects.select_for_update().filter(pk=account_id).first()
+    if account is None:
+        raise Refused(_("There is no such account."), code="missing")
+    if version is not None and account.version != version:
+        raise Conflict(
+            _("Somebody changed this account meanwhile. Your entries are kept; compare and save again."),
+            current=account.version,
+        )
+    unknown = set(changes) - set(PLAIN)
+    if unknown:
+        raise Refused(_("These fields cannot be changed: %s") % ", ".join(sorted(unknown)))
+    if "name" in changes:
+        changes["name"] = _name(changes["name"])
+    if "rate_per_second" in changes:
+        changes["rate_per_second"] = _rate(changes["rate_per_second"])
+    touched = sorted({*changes, *(values or ())})
+    for field, value in changes.items():
+        setattr(account, field, value)
+    if values is not None:
+        config, secrets = _read_values(
+            account.backend,
+            values,
+            known=account.config,
+            known_secrets=json.loads(account.secrets or "{}"),  # type: ignore[arg-type]
+        )
+        account.config = config
+        account.secrets = json.dumps(secrets) if secrets else None
+    account.version += 1
+    try:
+        with transaction.atomic():
+            # save(), since the row keeps a history; the row is locked and was read under the lock.
+            account.save()
+    except IntegrityError as error:
+        raise Refused(_("Another account has this name already."), field="name") from error
+    audit.record(verb="update_account", obj=account, fields=touched)
+    return account
+
+
+def _fields(backend: str) -> dict[str, SettingField]:
+    found: type[Backend] | None = backends.get(backend)
+    return {one.name: one for one in found.fields} if found else {}
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > 80:
+        raise Refused(_("Give the account a name of at most 80 characters."), field="name")
+    return name
+
+
+def _rate(rate: int) -> int:
+    if rate < 1:
+        raise Refused(_("The rate must be at least one message a second."), field="rate_per_second")
+    return rate
+
+
+def _read_values(
+    backend: str, values: Mapping[str, Any], *, known: dict[str, Any], known_secrets: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return (settings, secrets) with `values` read by their declared kinds over what is known."""
+    fields = _fields(backend)
+    for name in values:
+        if name not in fields:
+            raise Refused(
+                _("“%(backend)s” has no setting “%(name)s”. It has: %(names)s.")
+                % {"backend": backend, "name": name, "names": ", ".join(fields) or "—"},
+                field=name,
+            )
+    config, secrets = dict(known), dict(known_secrets)
+    for name, one in fields.items():
+        if name in values and one.secret:
+            if str(values[name]):
+                secrets[name] = str(values[name])
+        elif name in values:
+            config[name] = read_value(one, values[name])
+        else:
+            config.setdefault(name, one.default) if not one.secret else None
+        given = secrets.get(name) if one.secret else config.get(name)
+        if one.required and given in (None, ""):
+            raise Refused(_("%s is missing.") % one.label, field=name)
+    return config, secrets
+
+
+def read_value(field: SettingField, raw: Any) -> Any:
+    """Return `raw` (from a form or a command line) in the field's kind; raise Refused if it is not."""
+    text = str(raw).strip()
+    if field.kind == "integer":
+        if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or int(text) < 0:
+            raise Refused(_("%s must be a whole number.") % field.label, field=field.name)
+        return int(text)
+    if field.kind == "boolean":
+        if isinstance(raw, bool):
+            return raw
+        if text.lower() not in TRUE | FALSE:
+            raise Refused(_("%s must be yes or no.") % field.label, field=field.name)
+        return text.lower() in TRUE
+    if field.kind == "choice" and text not in {code for code, _label in field.choices}:
+        names = ", ".join(code for code, _label in field.choices)
+        raise Refused(
+            _("%(label)s must be one of: %(names)s.") % {"label": field.label, "names": names},
+            field=field.name,
+        )
+    if len(text) > 500 or not text.isprintable():
+        raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
+    if field.kind == "email" and text and text.count("@") != 1:
+        raise Refused(_("%s must be a mailbox like news@example.com.") % field.label, field=field.name)
+    return text

@@ -1,0 +1,1 @@
+"""What the engine's tests share: a server that remembers, and helpers that send."""

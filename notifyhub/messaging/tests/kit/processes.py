@@ -1,0 +1,78 @@
+"""Starting real servers and workers around the test database, and stopping every one of them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import connection
+
+PATIENCE = 60.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process that works on the test database."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    url = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
+    # urlunsplit drops the empty host of a socket address.
+    url = url.replace(f"{parts.scheme}:/", f"{parts.scheme}://", 1) if "://" not in url else url
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "NOTIFYHUB_ALLOW_RECIPIENTS": "*",
+        "NOTIFYHUB_LEASE_SECONDS": "1",
+        "DEBUG": "0",
+        "PRODUCTION": "0",
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def running(*command: str, output: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process with its children in a group of their own; whatever is left of it ends with the block."""
+    with output.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env=environment(**more),
+            cwd=settings.BASE_DIR,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def sink(folder: Path, *, delay: float = 0.0) -> Iterator[tuple[int, Path]]:
+    """Run the SMTP sink; give its port and the file of what it accepted."""
+    accepted, output = folder / "accepted.log", folder / "sink.log"
+    accepted.touch()
+    command = ("-m", "notifyhub.messaging.tests.kit.sink", str(accepted), "--delay", str(delay))
+    with running(*command, output=output):
+        wait_for(lambda: output.read_text().split("\n")[0].isdigit())
+        yield int(output.read_text().split("\n")[0]), accepted
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Return when `happened()`; fail when it does not for a minute."""
+    until = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < until, "waited a minute in vain"
+        time.sleep(0.02)
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a log."""
+    return path.read_text().split("\n")[:-1]

@@ -1,0 +1,166 @@
+"""Real workers, a real SMTP server, and kill -9: nothing is lost, nothing is doubled, doubt is shown."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from notifyhub.celery import app
+from notifyhub.customers.models import Consent, ContactPoint, Customer, Topic
+from notifyhub.customers.services.contacts import contact_row, read_contact
+from notifyhub.customers.tests.factories import make_topic
+from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.planner import plan_dispatch
+from notifyhub.messaging.models import Batch, Delivery, Dispatch
+from notifyhub.messaging.services.accounts import create_account
+from notifyhub.messaging.services.dispatches import progress
+from notifyhub.messaging.tests.kit.processes import lines_of, running, sink, wait_for
+from notifyhub.messaging.tests.kit.sending import assert_counts_are_the_ledger, dispatch_to, states
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+ROWS = 500
+WINDOW = 100
+ONCE = ("manage.py", "run_worker_once")
+WORKER = ("-m", "celery", "-A", "notifyhub", "worker", "-Q", "bulk", "-c", "1", "-l", "WARNING")
+
+
+def make_people(count: int, topic: Topic) -> None:
+    """Make customers with a mailbox and an opt-in, many at once."""
+    people = Customer.objects.bulk_create(
+        Customer(external_id=f"P{n:05d}", name=f"客户 {n}") for n in range(count)
+    )
+    ContactPoint.objects.bulk_create(
+        contact_row(read_contact(kind="email", raw=f"p{n}@mail.example"), customer_id=one.pk)
+        for n, one in enumerate(people)
+    )
+    Consent.objects.bulk_create(
+        Consent(customer=one, topic=topic, channel="email", decision="in", given_at=timezone.now())
+        for one in people
+    )
+
+
+@pytest.fixture
+def accepted(tmp_path: Path) -> Iterator[Path]:
+    """Run a server that takes its time, with an account that uses it; give the log of what it accepted."""
+    with sink(tmp_path, delay=0.004) as (port, log):
+        values: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": port,
+            "security": "none",
+            "from_email": "news@shop.example",
+            "connections": 2,
+        }
+        create_account(channel="email", backend="smtp", name="Sink", values=values)
+        yield log
+
+
+def planned(**fields: Any) -> Dispatch:
+    topic = make_topic() if fields.get("message_class", "promotional") == "promotional" else None
+    make_people(ROWS, topic or make_topic())
+    dispatch = dispatch_to(topic=topic, **fields)
+    plan_dispatch(dispatch_id=dispatch.pk)
+    return dispatch
+
+
+def finish(dispatch: Dispatch, output: Path) -> None:
+    """Run workers until the dispatch has ended; leases of killed ones must run out first."""
+    ended = (Dispatch.State.FINISHED, Dispatch.State.CANCELLED)
+    until = time.monotonic() + 90
+    while Dispatch.objects.get(pk=dispatch.pk).state not in ended:
+        assert time.monotonic() < until, output.read_text()[-3000:]
+        with running(*ONCE, output=output) as worker:
+            worker.wait(timeout=60)
+        Batch.objects.filter(dispatch=dispatch, state=Batch.State.READY).update(not_before=timezone.now())
+
+
+def kill_in_mid_dispatch(times: int, accepted: Path, output: Path) -> int:
+    """Kill a worker that often, each time after it handed over some more; return how many were killed."""
+    killed = 0
+    for _ in range(times):
+        before = len(lines_of(accepted))
+        with running(*ONCE, output=output) as worker:
+            wait_for(lambda b=before, w=worker: len(lines_of(accepted)) >= b + 30 or w.poll() is not None)  # type: ignore[misc]
+            if worker.poll() is None:
+                worker.kill()
+                killed += 1
+    return killed
+
+
+def test_promotions_survive_kill_9_without_loss_and_without_doubles(accepted: Path, tmp_path: Path) -> None:
+    dispatch = planned()
+    output = tmp_path / "worker.log"
+    killed = kill_in_mid_dispatch(3, accepted, output)
+    assert killed
+    finish(dispatch, output)
+    found = states(dispatch)
+    assert set(found) <= {"sent", "unknown"}
+    assert sum(found.values()) == ROWS
+    assert found.get("unknown", 0) <= killed * WINDOW
+    assert_counts_are_the_ledger(dispatch)
+    handed = Counter(line.split()[1] for line in lines_of(accepted))
+    assert max(handed.values()) == 1
+    ledger = {
+        f"{dispatch.key.hex}.{row}@shop.example": state
+        for row, state in Delivery.objects.filter(dispatch_id=dispatch.pk).values_list("id", "state")
+    }
+    assert set(handed) <= set(ledger)
+    missing = [name for name, state in ledger.items() if state == Delivery.State.SENT and name not in handed]
+    assert missing == []
+
+
+def test_assured_messages_survive_kill_9_with_at_most_one_more_copy(accepted: Path, tmp_path: Path) -> None:
+    dispatch = planned(message_class="transactional")
+    output = tmp_path / "worker.log"
+    killed = kill_in_mid_dispatch(2, accepted, output)
+    finish(dispatch, output)
+    found = states(dispatch)
+    assert found.get("sent", 0) + found.get("unknown", 0) == ROWS
+    handed = Counter(line.split()[1] for line in lines_of(accepted))
+    assert max(handed.values()) <= 2
+    assert sum(count - 1 for count in handed.values()) <= killed * WINDOW
+    # Only a row whose re-send was killed too may stay in doubt.
+    assert len(handed) >= ROWS - found.get("unknown", 0)
+    assert_counts_are_the_ledger(dispatch)
+
+
+def test_a_worker_told_to_stop_drains_and_leaves_no_doubt(accepted: Path, tmp_path: Path) -> None:
+    dispatch = planned()
+    output = tmp_path / "celery.log"
+    with running(*WORKER, output=output, NOTIFYHUB_LEASE_SECONDS="30") as worker:
+        app.signature(bells.BULK).apply_async(queue="bulk")
+        wait_for(lambda: len(lines_of(accepted)) >= 30)
+        # Only the parent gets the signal; its child learns of it through shared memory.
+        os.kill(worker.pid, signal.SIGTERM)
+        worker.wait(timeout=30)
+    settled = states(dispatch)
+    assert set(settled) <= {"sent", "planned"}
+    assert settled["sent"] == len(lines_of(accepted))
+    assert not Batch.objects.filter(state=Batch.State.LEASED).exists()
+    assert progress(dispatch_id=dispatch.pk).unknown == 0
+    finish(dispatch, output)
+    assert states(dispatch) == {"sent": ROWS}
+    assert len(lines_of(accepted)) == ROWS
+
+
+def test_a_killed_worker_child_is_replaced_and_the_rest_is_sent(accepted: Path, tmp_path: Path) -> None:
+    dispatch = planned()
+    output = tmp_path / "celery.log"
+    with running(*WORKER, output=output) as worker:
+        app.signature(bells.BULK).apply_async(queue="bulk")
+        wait_for(lambda: len(lines_of(accepted)) >= 30)
+        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+    finish(dispatch, output)
+    found = states(dispatch)
+    assert sum(found.values()) == ROWS
+    assert found.get("unknown", 0) <= WINDOW
+    assert max(Counter(lines_of(accepted)).values()) == 1
+    assert_counts_are_the_ledger(dispatch)

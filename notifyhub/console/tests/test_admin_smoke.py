@@ -96,9 +96,10 @@ def test_the_door_locks_after_too_many_wrong_passwords(client: Client, settings:
     settings.AXES_ENABLED = True
     make_user("agent")
     wrong = {"username": "agent", "password": "wrong"}
-    answers = [client.post(reverse("admin:login"), wrong).status_code for _ in range(9)]
-    assert answers[0] == 200
-    assert answers[-1] == 429
+    answers = [client.post(reverse("admin:login"), wrong) for _ in range(9)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert "Try again in 15 minutes" in answers[-1].content.decode()
     right = {"username": "agent", "password": "secret-pass-1"}
     assert client.post(reverse("admin:login"), right).status_code == 429
 

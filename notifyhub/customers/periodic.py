@@ -8,8 +8,17 @@ from notifyhub.core.registry import Tick, ticks
 from notifyhub.customers.services import exporting
 from notifyhub.customers.services.importing import uploads
 from notifyhub.staff.services.jobs import register_runner
+from notifyhub.staff.verbs import VERBS
 
 MONTHS_AHEAD = 3
+WORDS = {
+    "import_customers": _("Imported customers"),
+    "finish_customer_import": _("Finished a customer import"),
+    "export_customers": _("Exported customers"),
+    "finish_customer_export": _("Finished a customer export"),
+    "upsert_customers": _("Created or changed customers by API"),
+    "rotate_field_keys": _("Rotated the field keys"),
+}
 
 
 def make_event_partitions() -> int:
@@ -21,6 +30,7 @@ def make_event_partitions() -> int:
 
 def register() -> None:
     """Hand ticks and job runners to their registries."""
+    VERBS.update(WORDS)
     register_runner(uploads.JOB, uploads.run_import_job)
     register_runner(exporting.JOB, exporting.run_export_job)
     ticks.register(

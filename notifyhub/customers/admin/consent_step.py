@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifyhub.core.forms import PageForm
-from notifyhub.customers.models import Topic
+from notifyhub.customers.models import Segment, Topic
 from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.importing.plans import ConsentPlan, plan_consent
 
@@ -59,10 +59,21 @@ class ConsentForm(PageForm):
         label=gettext_lazy("Version of the privacy policy"), required=False, max_length=40
     )
 
+    list = forms.ModelChoiceField(
+        label=gettext_lazy("Also put them on a static list"),
+        queryset=Segment.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("No list"),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         topics = Topic.objects.filter(active=True, legal_basis=Topic.LegalBasis.CONSENT)
         self.fields["topics"].choices = [(topic.code, str(topic)) for topic in topics]  # type: ignore[attr-defined]
+
+        self.fields["list"].queryset = Segment.objects.filter(  # type: ignore[attr-defined]
+            kind=Segment.Kind.STATIC, archived_at=None
+        )
 
     def clean(self) -> dict[str, Any]:
         """Ask for what a consent needs, at its own field."""
@@ -80,8 +91,9 @@ class ConsentForm(PageForm):
             return {}
         consent = plan.get("consent")
         if not consent:
-            return {"decision": NOBODY}
+            return {"decision": NOBODY, "list": plan.get("list_id")}
         return {
+            "list": plan.get("list_id"),
             **{name: consent[name] for name in ("source", "proof", "wording", "policy_version")},
             "decision": AGREED,
             "given_on": consent["given_at"][:10],

@@ -17,7 +17,7 @@ from notifyhub.core.errors import Refused
 from notifyhub.core.forms import PageForm
 from notifyhub.customers.admin.consent_step import ConsentForm, consent_of
 from notifyhub.customers.admin.exporting import ExportPage
-from notifyhub.customers.models import CustomerImport, Topic
+from notifyhub.customers.models import CustomerImport, Segment, Topic
 from notifyhub.customers.services.importing import uploads
 from notifyhub.customers.services.importing.columns import ATTRIBUTE, FIELDS, label_of, meaning_of
 from notifyhub.customers.services.importing.plans import ImportPlan
@@ -182,7 +182,10 @@ class ConsentPage(_Step):
         form = ConsentForm(request.POST)
         if form.is_valid():
             try:
-                uploads.decide_consent(run_id=run.pk, consent=consent_of(form))
+                chosen = form.cleaned_data["list"]
+                uploads.decide_consent(
+                    run_id=run.pk, consent=consent_of(form), list_id=chosen.pk if chosen else None
+                )
                 return redirect("admin:customers_customer_import_confirm", run.pk)
             except Refused as refusal:
                 form.refuse(refusal)
@@ -211,6 +214,7 @@ class ConfirmPage(_Step):
             fields=[label_of(field) for field in plan.mapping if field],
             left_out=sum(not field for field in plan.mapping),
             consent=plan.consent,
+            static_list=Segment.objects.filter(pk=plan.list_id).first() if plan.list_id else None,
             grants=grants,
             check=_check(run, plan),
             **kwargs,

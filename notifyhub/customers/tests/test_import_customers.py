@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError
 from django.utils import timezone, translation
 
-from notifyhub.customers.models import Consent, ConsentRecord, ContactPoint, Customer, ImportProblem
+from notifyhub.customers.models import Consent, ConsentRecord, ContactPoint, Customer, ImportProblem, Segment
 from notifyhub.customers.services.importing.problems import problem_lines
 from notifyhub.customers.tests.factories import make_customer, make_topic, opt_in
 from notifyhub.customers.tests.importing import problems, run_command, write
@@ -159,3 +159,16 @@ def test_an_import_is_audited_without_personal_data(tmp_path: Path) -> None:
     )
     assert entries.count() == 2
     assert not any("13900000001" in str(entry.detail) for entry in entries)
+
+
+def test_the_people_of_a_file_go_on_a_static_list(tmp_path: Path) -> None:
+    make_customer(external_id="E9")
+    vip = Segment.objects.create(name="vip", kind="static")
+    path = write(tmp_path / "a.csv", "id\nE1\nE2\n")
+    for _time in range(2):
+        run_command(path, "--list", "vip")
+    vip.refresh_from_db()
+    assert vip.count == 2
+    assert set(vip.members.values_list("customer__external_id", flat=True)) == {"E1", "E2"}
+    with pytest.raises(CommandError, match="no static list"):
+        run_command(path, "--list", "nobody")

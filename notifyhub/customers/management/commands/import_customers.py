@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import CustomerImport
 from notifyhub.customers.services.importing.columns import check_mapping, guess_mapping, map_by_hand
-from notifyhub.customers.services.importing.plans import ConsentPlan, ImportPlan, plan_consent
+from notifyhub.customers.services.importing.plans import ConsentPlan, ImportPlan, find_list, plan_consent
 from notifyhub.customers.services.importing.previews import check_file
 from notifyhub.customers.services.importing.problems import problem_lines
 from notifyhub.customers.services.importing.running import begin_import, run_import
@@ -42,6 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--proof", default="", help="where the proof of consent is kept")
         parser.add_argument("--wording", default="", help="what the customers agreed to")
         parser.add_argument("--policy-version", default="")
+        parser.add_argument("--list", default="", help="also put them on this static list (name or number)")
         parser.add_argument("--errors", type=Path, help="write the rows that were not taken to this CSV")
         parser.add_argument("--dry-run", action="store_true", help="read and check, write nothing")
 
@@ -69,6 +70,7 @@ class Command(BaseCommand):
             encoding=table.encoding,
             delimiter=table.delimiter,
             consent=self._consent(options),
+            list_id=find_list(name=options["list"]) if options["list"] else None,
         )
         if options["dry_run"]:
             self._report_check(path, plan)

@@ -35,13 +35,14 @@ IDENTIFYING = ("public_id", "external_id", "phone", "email")
 
 _SYNONYMS = {
     "public_id": "notifyhubid publicid notifyhub编号",
-    "external_id": "externalid customerid customernumber customerno customercode memberid memberno userid uid "
-    "客户号 客户编号 客户id 客户代码 会员号 会员编号 会员id 会员卡号 用户id 用户编号 编号 id 外部id 顾客编号",
-    "name": "name fullname customername username displayname 姓名 名字 名称 客户姓名 客户名称 客户名 会员姓名 "
-    "联系人 联系人姓名 称呼 用户名 顾客姓名",
-    "phone": "phone mobile mobilephone cellphone cell tel telephone phonenumber mobilenumber mobileno phoneno "
-    "contactphone contactnumber msisdn 手机号 手机 手机号码 电话 电话号码 联系电话 联系方式 移动电话 联系手机 "
-    "会员手机 客户手机 注册手机 注册手机号",
+    "external_id": "externalid customerid customernumber customerno customercode memberid memberno userid "
+    "uid id 客户号 客户编号 客户id 客户代码 会员号 会员编号 会员id 会员卡号 "
+    "用户id 用户编号 编号 外部id 顾客编号",
+    "name": "name fullname customername username displayname 姓名 名字 名称 客户姓名 客户名称 客户名 "
+    "会员姓名 联系人 联系人姓名 称呼 用户名 顾客姓名",
+    "phone": "phone mobile mobilephone cellphone cell tel telephone phonenumber mobilenumber mobileno "
+    "phoneno contactphone contactnumber msisdn 手机号 手机 手机号码 电话 电话号码 联系电话 联系方式 "
+    "移动电话 联系手机 会员手机 客户手机 注册手机 注册手机号",
     "email": "email emailaddress mail mailaddress 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电子邮件地址 邮件地址",
     "city": "city town cityname 城市 所在城市 所在地 市 常住城市 居住城市",
     "tags": "tags tag labels label 标签 客户标签 用户标签 会员标签",

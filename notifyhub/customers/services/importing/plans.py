@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
-from notifyhub.customers.models import Topic
+from notifyhub.customers.models import Segment, Topic
 from notifyhub.customers.models.consent import Channel, Decision
 
 
@@ -44,6 +44,7 @@ class ImportPlan:
     encoding: str = ""
     delimiter: str = ""
     consent: ConsentPlan | None = None
+    list_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
@@ -60,6 +61,7 @@ class ImportPlan:
             encoding=data.get("encoding", ""),
             delimiter=data.get("delimiter", ""),
             consent=consent or None,
+            list_id=data.get("list_id"),
         )
 
     def fingerprint(self) -> str:
@@ -111,6 +113,15 @@ def plan_consent(
         policy_version=policy_version.strip(),
         decision=str(decision),
     )
+
+
+def find_list(*, name: str) -> int:
+    """Return the static list of this name or number; raise Refused if there is none."""
+    lists = Segment.objects.filter(kind=Segment.Kind.STATIC, archived_at=None)
+    wanted = lists.filter(name=name).first() or (lists.filter(pk=name).first() if name.isdecimal() else None)
+    if wanted is None:
+        raise Refused(_("There is no static list “%s”.") % name, field="list")
+    return wanted.pk
 
 
 def _moment(text: str) -> datetime:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from psycopg.types.json import Jsonb
 
 from notifyhub.core.errors import Refused
-from notifyhub.customers.models import CustomerImport, Topic
+from notifyhub.customers.models import CustomerImport, Segment, SegmentMember, Topic
 from notifyhub.customers.services.importing.plans import ConsentPlan
 from notifyhub.customers.services.upsert import Outcome, RowProblem
 from notifyhub.customers.services.upsert.staging import Source, copy_rows
@@ -52,6 +54,11 @@ WITH before AS (
 SELECT before.line, i.line FROM before JOIN {people} i ON i.customer_id = before.customer_id
 """
 
+MEMBERS = """
+INSERT INTO customers_segmentmember (segment_id, customer_id)
+SELECT %s, customer_id FROM {people} i ON CONFLICT (segment_id, customer_id) DO NOTHING
+"""
+
 _PROBLEM_COLUMNS = (
     ("run_id", "bigint"),
     ("line", "bigint"),
@@ -88,6 +95,18 @@ def note_seen(*, run_id: int, people: Source) -> list[tuple[int, int]]:
         return cursor.fetchall()
 
 
+def put_on_list(*, list_id: int, people: Source) -> None:
+    """Make `people` members of a static list."""
+    with connection.cursor() as cursor:
+        cursor.execute(MEMBERS.format(people=people.sql), [list_id, *people.params])
+
+
+def count_list(*, list_id: int) -> None:
+    """Write how many members a list has now."""
+    members = SegmentMember.objects.filter(segment_id=list_id).count()
+    Segment.objects.filter(pk=list_id).update(count=members, counted_at=timezone.now())
+
+
 def forget_seen(*, run_id: int) -> None:
     """Drop the memory of a finished run."""
     with connection.cursor() as cursor:
@@ -96,8 +115,6 @@ def forget_seen(*, run_id: int) -> None:
 
 def keep_problems(*, run_id: int, problems: Sequence[RowProblem]) -> None:
     """Write the problems of a chunk."""
-    from psycopg.types.json import Jsonb
-
     if problems:
         with connection.cursor() as cursor:
             copy_rows(

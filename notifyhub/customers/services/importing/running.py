@@ -76,6 +76,7 @@ def audit_start(run: CustomerImport, plan: ImportPlan) -> None:
         mapping=[field for field in plan.mapping if field],
         consent=[list(pair) for pair in consent.grants] if consent else [],
         consent_source=consent.source if consent else "",
+        list=plan.list_id,
         file_sha=run.file_sha,
     )
 
@@ -132,6 +133,8 @@ def _take_chunk(
 
     def beside(outcome: Outcome, people: Source) -> None:
         repeats[:] = [*outcome.repeats, *recording.note_seen(run_id=run.pk, people=people)]
+        if plan.list_id is not None:
+            recording.put_on_list(list_id=plan.list_id, people=people)
         if plan.consent is not None:
             counts["consents"], counts["opt_outs_kept"] = recording.record_consents(
                 people=people, consent=plan.consent, by=by
@@ -156,6 +159,8 @@ def _finish(run: CustomerImport) -> CustomerImport:
         run.refresh_from_db()
         if done:
             recording.forget_seen(run_id=run.pk)
+            if run.plan.get("list_id"):
+                recording.count_list(list_id=run.plan["list_id"])
             audit.record(
                 verb="finish_customer_import",
                 obj=run,

@@ -102,10 +102,10 @@ def map_draft(*, run_id: int, mapping: list[str]) -> CustomerImport:
     return change_draft(run_id=run_id, mapping=mapping)
 
 
-def decide_consent(*, run_id: int, consent: ConsentPlan | None) -> CustomerImport:
-    """Keep what the people in the file agreed to; None says plainly: to nothing."""
+def decide_consent(*, run_id: int, consent: ConsentPlan | None, list_id: int | None = None) -> CustomerImport:
+    """Keep what the people in the file agreed to (None says plainly: to nothing) and the list they go on."""
     plan = ImportPlan(mapping=(), consent=consent).as_json()
-    return change_draft(run_id=run_id, consent=plan["consent"], consent_decided=True)
+    return change_draft(run_id=run_id, consent=plan["consent"], consent_decided=True, list_id=list_id)
 
 
 @transaction.atomic

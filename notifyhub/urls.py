@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from notifyhub.console.health import healthz, readyz
+from notifyhub.console.health import favicon, healthz, readyz
 
 api: list[Any] = [
     path("", include("notifyhub.customers.api_urls")),
@@ -18,6 +18,7 @@ api: list[Any] = [
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("favicon.ico", favicon),
     path("healthz", healthz),
     path("readyz", readyz),
     path("", include("django_prometheus.urls")),

@@ -1,9 +1,16 @@
-"""What load balancers ask: alive, and ready."""
+"""What load balancers and browsers ask before anything else."""
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from kombu import Connection
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Send browsers that ask for /favicon.ico to the icon."""
+    return redirect(static("console/icon.svg"))
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

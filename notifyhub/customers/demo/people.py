@@ -4,6 +4,8 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from django.utils import timezone
+
 from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.services.contacts import contact_row, read_contact
 
@@ -63,6 +65,11 @@ def load_people(rng: Random, count: int) -> list[int]:
     ContactPoint.objects.bulk_create(
         [row for n, customer in enumerate(customers) for row in _contacts(rng, n, customer)], batch_size=2000
     )
+    # Most came long before today; a customer's page says since when.
+    now = timezone.now()
+    for customer in customers:
+        customer.created_at = now - timedelta(minutes=rng.randrange(200, 1400) * 1440 - rng.randrange(900))
+    Customer.objects.bulk_update(customers, ["created_at"], batch_size=1000)
     return [customer.pk for customer in customers]
 
 

@@ -22,7 +22,8 @@ _RECORDS = """
 INSERT INTO customers_consentrecord (customer_id, topic_id, channel, decision, given_at, source,
                                      policy_version, wording, proof, recorded_at, recorded_by)
 SELECT c.id, t.id, ch.name, d.decision,
-       now() - (20 + abs(hashint8(c.id * 31 + t.id)) %% 400) * interval '1 day',
+       now() - (20 + abs(hashint8(c.id * 31 + t.id)) %% 400) * interval '1 day'
+             - (abs(hashint8(c.id * 7 + t.id)) %% 840) * interval '1 minute',
        'app', 'privacy-2026-03', '我同意接收优惠信息，可随时关闭。', 'app-settings', now(), 'demo'
 FROM customers_customer c
 CROSS JOIN customers_topic t

@@ -13,11 +13,12 @@ class RemindersConfig(AppConfig):
 
     def ready(self) -> None:
         from notifyhub.messaging.registry import item_variables, stop_conditions
-        from notifyhub.reminders import panels, roles
+        from notifyhub.reminders import demo, panels, roles
         from notifyhub.reminders.sending import STOP_SQL, reminder_variables
         from notifyhub.reminders.services.sending import ORIGIN
 
         roles.register()
         panels.register()
+        demo.register()
         item_variables.register(ORIGIN, reminder_variables)
         stop_conditions.register(ORIGIN, STOP_SQL)

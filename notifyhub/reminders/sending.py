@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.db import connection
 
+from notifyhub.reminders.services.due_sql import DONE
+
 # Read in each window right before sending: nobody is reminded of what is done.
-STOP_SQL = """EXISTS (
+STOP_SQL = f"""EXISTS (
     SELECT 1 FROM reminders_reminder r
     JOIN reminders_reminderrule ru ON ru.id = r.rule_id
     LEFT JOIN customers_order o ON o.id = r.order_id
-    WHERE r.id = d.dedup_key AND (ru.state <> 'active' OR o.state = ANY(ru.stop_states)))"""
+    WHERE r.id = d.dedup_key AND (ru.state <> 'active' OR {DONE}))"""
 
 _VARIABLES = """
 SELECT r.id, c.time_zone, r.due_at, r.anchor_at, o.id IS NOT NULL,

@@ -13,13 +13,14 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import LedgerAdmin, PageMixin
 from notifyhub.core.templatetags.nh import when
+from notifyhub.customers.models import Customer
 from notifyhub.messaging.models import Delivery
 from notifyhub.reminders.models import Reminder
 from notifyhub.reminders.services.reports import with_outcomes
 
 State = Reminder.State
 SHOWS = {
-    "next": (State.PLANNED, _("Next")),
+    "next": (State.PLANNED, _("Coming up")),
     "sent": (State.DISPATCHED, _("Handed to sending")),
     "stopped": (State.STOPPED, _("Stopped")),
     "skipped": (State.SKIPPED, _("Skipped")),
@@ -123,8 +124,9 @@ class ReminderAdmin(LedgerAdmin):
         """Find by the whole order number or customer number: each has its index."""
         term = search_term.strip().replace("\x00", "")
         if term:
+            customers = list(Customer.objects.filter(external_id=term).values_list("pk", flat=True))
             queryset = queryset.filter(
-                Q(subject_ref__in=[term, f"order:{term}"]) | Q(customer__external_id=term)
+                Q(subject_ref__in=[term, f"order:{term}"]) | Q(customer_id__in=customers)
             )
         return queryset, False
 

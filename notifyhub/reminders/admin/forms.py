@@ -48,7 +48,9 @@ class RuleForm(PageForm):
         choices=Order.State.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Checked again right before each message leaves."),
+        help_text=_(
+            "Checked again right before each message leaves. A bill that is paid in full stops by itself."
+        ),
     )
     chain_1 = forms.ChoiceField(label=_("First channel"), choices=Channel.choices)
     chain_2 = forms.ChoiceField(label=_("Else by"), required=False)

@@ -30,6 +30,8 @@ class TryRule(PageMixin):
             found = list(Customer.objects.filter(pk=int(chosen), state=Customer.State.ACTIVE))
         else:
             found = find_customers(text=term, limit=CHOICES + 1)
+            # A whole customer number means one person, whoever's name begins with it.
+            found = [one for one in found if one.external_id == term.strip()] or found
         context: dict[str, Any] = {"rule": rule, "term": term.strip(), "found": found[:CHOICES]}
         context["more"] = len(found) > CHOICES
         if len(found) == 1:

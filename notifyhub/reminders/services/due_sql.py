@@ -8,6 +8,11 @@ from django.db import connection
 
 from notifyhub.reminders.models import ReminderRule, ReminderStep
 
+# A bill that is paid in full is done, whatever the order's state says.
+PAID = "(o.amount_due > 0 AND o.amount_paid >= o.amount_due)"
+# Over the aliases o (order) and ru (rule): nothing is left to remind of.
+DONE = f"(o.state = ANY(ru.stop_states) OR (ru.anchor = 'order.due_at' AND {PAID}))"
+
 # Days land on the customer's own clock. A local time that daylight saving leaves out moves on by the hour
 # left out; one that happens twice is taken once, on standard time.
 _DUE = """CASE WHEN %(unit)s = 'days'
@@ -29,7 +34,7 @@ _ORDERS = """
     FROM (
         SELECT o.customer_id, o.id AS order_id, 'order:' || o.number AS subject_ref,
                o.{anchor} AS anchor_at, coalesce(z.name, %(home)s) AS zone,
-               o.state = ANY(%(stop_states)s::varchar[]) AS stopped
+               (o.state = ANY(%(stop_states)s::varchar[]) OR {paid}) AS stopped
         FROM customers_order o
         JOIN customers_customer c ON c.id = o.customer_id AND c.state = 'active'
         {zone}
@@ -87,7 +92,8 @@ def due_rows(
     bounds = {"first": _FROM, "last": _TO}
     if rule.about_orders:
         anchor = rule.anchor.partition(".")[2]
-        sql = _ORDERS.format(anchor=anchor, due=_DUE, zone=_ZONE, whose=whose, **bounds)
+        paid = PAID if rule.anchor == ReminderRule.Anchor.ORDER_DUE else "FALSE"
+        sql = _ORDERS.format(anchor=anchor, due=_DUE, zone=_ZONE, whose=whose, paid=paid, **bounds)
     else:
         yearly = rule.anchor == ReminderRule.Anchor.CUSTOMER_DATE
         sql = _CUSTOMERS.format(

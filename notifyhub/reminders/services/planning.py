@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from notifyhub.reminders.models import ReminderRule, ReminderStep
-from notifyhub.reminders.services.due_sql import due_rows
+from notifyhub.reminders.services.due_sql import DONE, due_rows
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +68,11 @@ WITH fresh AS MATERIALIZED ({fresh}), gone AS (
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM made)
 """
 
-_STOPS = """
+_STOPS = f"""
 UPDATE reminders_reminder r SET state = 'stopped', settled_at = now(), reason = CASE
         WHEN ru.state <> 'active' THEN 'rule_off'
         WHEN s.id IS NULL THEN 'step_gone'
-        WHEN o.state = ANY(ru.stop_states) THEN 'order_state'
+        WHEN {DONE} THEN 'order_state'
         ELSE 'no_date' END
 FROM reminders_reminder x
 JOIN reminders_reminderrule ru ON ru.id = x.rule_id
@@ -80,7 +80,7 @@ JOIN customers_customer c ON c.id = x.customer_id
 LEFT JOIN reminders_reminderstep s ON s.rule_id = x.rule_id AND s.number = x.step
 LEFT JOIN customers_order o ON o.id = x.order_id
 WHERE r.id = x.id AND x.state = 'planned' AND r.state = 'planned'
-  AND (ru.state <> 'active' OR s.id IS NULL OR o.state = ANY(ru.stop_states)
+  AND (ru.state <> 'active' OR s.id IS NULL OR {DONE}
        OR CASE ru.anchor WHEN 'order.due_at' THEN o.due_at IS NULL
                          WHEN 'order.starts_at' THEN o.starts_at IS NULL
                          WHEN 'order.promised_at' THEN o.promised_at IS NULL

@@ -12,6 +12,7 @@ from notifyhub.messaging.models import TemplateVersion
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.dispatches import create_dispatch
 from notifyhub.reminders.models import ReminderRule, ReminderStep
+from notifyhub.reminders.services.due_sql import DONE
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +27,14 @@ WHERE r.state = 'planned' AND r.due_at <= now() ORDER BY 1, 2
 """
 
 # The rows leave `planned` and become items of the dispatch in one statement: a second tick finds none.
-_HAND_OVER = """
+_HAND_OVER = f"""
 WITH due AS (
     SELECT r.id FROM reminders_reminder r
     JOIN reminders_reminderrule ru ON ru.id = r.rule_id
     LEFT JOIN customers_order o ON o.id = r.order_id
     WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.state = 'planned' AND r.due_at <= now()
       AND r.due_at >= now() - ru.grace_hours * interval '1 hour'
-      AND ru.state = 'active' AND (o.id IS NULL OR NOT o.state = ANY(ru.stop_states))
+      AND ru.state = 'active' AND (o.id IS NULL OR NOT {DONE})
     ORDER BY r.id LIMIT %(limit)s
     FOR UPDATE OF r SKIP LOCKED
 ), moved AS (

@@ -98,6 +98,8 @@ def _judge(rule: ReminderRule, row: dict[str, Any], order: Order | None, held: s
     now, due = timezone.now(), row["due_at"]
     if row["state"] == Reminder.State.DISPATCHED:
         return _("Handed to sending already; it goes once."), "blue"
+    if order is not None and row["stopped"] and order.state not in rule.stop_states:
+        return _("Not sent: it is paid in full."), "orange"
     if order is not None and row["stopped"]:
         return _("Not sent: the order is “%s”.") % order.get_state_display(), "orange"
     if due < now - timedelta(hours=rule.grace_hours):

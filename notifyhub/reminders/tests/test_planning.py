@@ -112,6 +112,23 @@ def test_a_bill_that_is_settled_or_in_question_stops_its_reminders(state: str) -
     assert plan_reminders() == 0
 
 
+def test_a_bill_that_is_paid_in_full_stops_whatever_its_state_and_a_part_does_not() -> None:
+    make_order(make_customer(), due_at=_in(days=5), amount_due=100)
+    make_rule(spec(3))
+    plan_reminders()
+    Order.objects.update(amount_paid=40, state="confirmed")
+    assert plan_reminders() == 0
+    Order.objects.update(amount_paid=100)
+    plan_reminders()
+    assert (_only().state, _only().reason) == ("stopped", "order_state")
+
+
+def test_payment_does_not_stop_a_reminder_of_the_stay_itself() -> None:
+    make_order(make_customer(), starts_at=_in(days=5), amount_due=100, amount_paid=100, state="confirmed")
+    make_rule(spec(3), anchor="order.starts_at")
+    assert plan_reminders() == 1
+
+
 def test_an_order_that_is_open_again_is_reminded_again() -> None:
     make_order(make_customer(), due_at=_in(days=5))
     make_rule(spec(3))

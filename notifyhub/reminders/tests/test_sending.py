@@ -69,11 +69,12 @@ def _text(row: Delivery) -> str:
     return shown.text if shown else ""
 
 
-def test_who_pays_between_hand_over_and_sending_is_not_reminded() -> None:
-    paid, open_order = _make_due(2)
+@pytest.mark.parametrize("news", [{"state": "paid"}, {"amount_paid": 100}])
+def test_who_pays_between_hand_over_and_sending_is_not_reminded(news: dict[str, Any]) -> None:
+    paid, open_order = _make_due(2, amount_due=100)
     make_rule(spec(2, "hours"))
     call_command("run_tick_once")
-    Order.objects.filter(pk=paid.pk).update(state="paid")
+    Order.objects.filter(pk=paid.pk).update(**news)
     call_command("run_worker_once")
 
     found = Delivery.objects.values_list("customer_id", "state", "reason")

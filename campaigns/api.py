@@ -14,6 +14,7 @@ from campaigns.services.audience import describe_audience
 from campaigns.services.launching import launch_campaign
 from campaigns.services.report import certify
 from campaigns.services.runs import progress_of
+from notifyhub.staff.idempotency import IdempotentMixin
 
 
 class LaunchSerializer(serializers.Serializer[Any]):
@@ -84,7 +85,7 @@ class CampaignDetail(APIView):
         return Response(_shown(_campaign(key)))
 
 
-class CampaignLaunch(APIView):
+class CampaignLaunch(IdempotentMixin, APIView):
     """Launch one campaign, once."""
 
     required_scope = "campaigns:launch"

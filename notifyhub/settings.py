@@ -177,6 +177,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_CALLABLE = "notifyhub.staff.lockout.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_ENABLED = not TESTING
 

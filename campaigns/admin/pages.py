@@ -1,6 +1,6 @@
 """What all pages of one campaign share: permission, object, header, tabs."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +15,7 @@ from campaigns.models import Campaign, Run
 from campaigns.services.preflight import Problem, find_problems
 from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.staff.models import User
 
 TABS = (
     ("audience", gettext_noop("Audience")),
@@ -57,6 +58,11 @@ class CampaignPage(PageMixin):
     def problems(self) -> list[Problem]:
         """Return what is missing from a draft."""
         return find_problems(self.campaign) if self.campaign.editable else []
+
+    @property
+    def staff(self) -> User:
+        """Return the viewer; `dispatch` lets nobody else in."""
+        return cast(User, self.request.user)
 
     @property
     def may_change(self) -> bool:

@@ -11,6 +11,7 @@ from campaigns.admin.labels import run_look
 from campaigns.admin.pages import CampaignPage, address
 from campaigns.models import Run
 from campaigns.services.audience import describe_audience
+from campaigns.services.preflight import content_of
 from campaigns.services.report import (
     STATES,
     TONES,
@@ -44,7 +45,8 @@ class RunningPage(CampaignPage):
         progress = progress_of(run)
         certificate = certify(progress)
         ended = progress.planned - progress.open
-        reasons = reasons_of(progress.by_reason)
+        not_sent = progress.skipped + progress.failed + progress.unknown
+        reasons = reasons_of(progress.by_reason, total=not_sent)
         return {
             "campaign": self.campaign,
             "run": run,
@@ -60,7 +62,7 @@ class RunningPage(CampaignPage):
             ),
             "certificate": certificate,
             "reasons": reasons,
-            "not_sent": progress.skipped + progress.failed + progress.unknown,
+            "not_sent": not_sent,
             "most": max((line.count for line in reasons), default=0),
             "channels": channels_of(run),
             "took": took(run),
@@ -75,8 +77,12 @@ class RunPage(RunningPage):
     template_name = "campaigns/run.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        assert self.run is not None
         return self.show(
-            **self.numbers(), words=describe_audience(self.campaign), minutes=minutes_of(self.run)
+            **self.numbers(),
+            words=describe_audience(self.campaign),
+            content=content_of(self.campaign),
+            minutes=minutes_of(self.run),
         )
 
 

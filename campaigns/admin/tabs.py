@@ -1,7 +1,7 @@
 """The plan of a campaign: one tab, one form, one version."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -24,6 +24,7 @@ from campaigns.services.preflight import content_of
 from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel
+from notifyhub.staff.models import User
 
 
 class AddPage(PageMixin):
@@ -38,7 +39,9 @@ class AddPage(PageMixin):
         name = request.POST.get("name", "")
         try:
             campaign = create_campaign(
-                name=name, owner=request.user, note=request.POST.get("note", "").replace("\x00", "")
+                name=name,
+                owner=cast(User, request.user),
+                note=request.POST.get("note", "").replace("\x00", ""),
             )
         except Refused as refusal:
             return self._show(status_of(refusal), name=name, error=str(refusal))

@@ -101,7 +101,7 @@ class Launch(PreflightNumbers):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         typed = request.POST.get("confirmed", "")
         try:
-            launch_campaign(campaign_id=self.campaign.pk, user=request.user, confirmed=_confirmed(typed))
+            launch_campaign(campaign_id=self.campaign.pk, user=self.staff, confirmed=_confirmed(typed))
         except Refused as refusal:
             return self.numbers(status=status_of(refusal), launch_error=str(refusal), typed=typed)
         response = HttpResponse()
@@ -206,7 +206,7 @@ class Copy(Verb):
     permission_required = ("campaigns.view_campaign", "campaigns.add_campaign")
 
     def act(self, request: HttpRequest) -> str:
-        return address("audience", copy_campaign(campaign_id=self.campaign.pk, owner=request.user))
+        return address("audience", copy_campaign(campaign_id=self.campaign.pk, owner=self.staff))
 
 
 class Archive(Verb):

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from notifyhub.core.registry import PlannedSend, planned_sends
 
@@ -29,6 +30,15 @@ def read_calendar() -> list[tuple[date, list[PlannedSend]]]:
     return [(day, sorted(sends, key=lambda send: send.at)) for day, sends in days.items()]
 
 
+def _short(weekday: str) -> str:
+    # Django's short Chinese weekday is 星期一, twice the width of the column; staff write 周一.
+    return weekday.replace("星期", "周")
+
+
+def _month(day: date) -> str:
+    return f"{day.month} 月" if (get_language() or "").startswith("zh") else date_format(day, "M")
+
+
 def render_calendar(request: HttpRequest) -> str:
     """Return the calendar; a day on which two or more sends meet is named above it."""
     days = read_calendar()
@@ -38,8 +48,8 @@ def render_calendar(request: HttpRequest) -> str:
         "days": [
             {
                 "number": day.day,
-                "label": date_format(day, "D"),
-                "month": date_format(day, "M") if day.day == 1 else "",
+                "label": _short(date_format(day, "D")),
+                "month": _month(day) if day.day == 1 else "",
                 "today": index == 0,
                 "sends": sends[:SHOWN],
                 "more": len(sends) - SHOWN,

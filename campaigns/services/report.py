@@ -20,6 +20,8 @@ State = Delivery.State
 PAGE = 50
 # How a state is called in an address; the ledger's number is not for reading.
 STATES = {state.name.lower(): state for state in State}
+# The lines of the certificate hold more than one state: a delivered message was handed over too.
+COUNTED_AS = {"sent": (State.SENT, State.DELIVERED), "failed": (State.FAILED, State.BOUNCED)}
 TONES = {
     State.PLANNED: "blue",
     State.UNKNOWN: "orange",
@@ -91,10 +93,17 @@ def certify(progress: Progress) -> Certificate:
     )
 
 
-def reasons_of(by_reason: dict[str, int]) -> list[Line]:
-    """Return why messages were not sent or failed, the commonest first."""
+def reasons_of(by_reason: dict[str, int], *, total: int | None = None) -> list[Line]:
+    """Return why messages were not sent or failed, the commonest first, adding up to `total` if given.
+
+    What a provider reports after taking a message has a state but no reason of ours: it gets its own line.
+    """
     ranked = sorted(by_reason.items(), key=lambda pair: -pair[1])
-    return [Line(code=code, label=reason_label(code), count=count) for code, count in ranked if count]
+    lines = [Line(code=code, label=reason_label(code), count=count) for code, count in ranked if count]
+    later = (total or 0) - sum(line.count for line in lines)
+    if later > 0:
+        lines.append(Line(code="", label=_("Bounced, or reported later"), count=later))
+    return lines
 
 
 def channels_of(run: Run) -> list[dict[str, Any]]:
@@ -174,11 +183,8 @@ def list_recipients(
     Read by the ledger's primary key; the state narrows it on the way.
     """
     rows = Delivery.objects.filter(dispatch_id=run.dispatch_id, id__gt=after)
-    if state == "sent":
-        # Handed over means all that left the house, whatever became of it.
-        rows = rows.filter(state__in=[State.SENT, State.DELIVERED, State.BOUNCED])
-    elif state in STATES:
-        rows = rows.filter(state=STATES[state])
+    if state in STATES:
+        rows = rows.filter(state__in=COUNTED_AS.get(state, (STATES[state],)))
     if reason:
         rows = rows.filter(reason=reason)
     found = list(rows.order_by("id")[: PAGE + 1])

@@ -202,6 +202,19 @@ def test_the_api_obeys_the_same_service(client: Client) -> None:
     assert Run.objects.get().dispatch.trigger == "API key crm"
 
 
+def test_a_repeated_request_with_its_key_gets_the_first_answer(client: Client) -> None:
+    campaign = ready()
+    _key, token = create_api_key(name="crm", scopes=["campaigns:launch"])
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "launch-1"}
+    address = reverse("api:campaign-launch", args=[campaign.key])
+    answers = [
+        client.post(address, {}, content_type="application/json", headers=headers) for _number in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert Run.objects.count() == 1
+
+
 def test_publishing_after_the_launch_does_not_change_what_is_sent() -> None:
     campaign = ready()
     run = launch_campaign(campaign_id=campaign.pk)

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.models import Campaign, Run, RunMinute
 from campaigns.services.launching import CONFIRM_ABOVE
-from campaigns.services.report import certify, list_recipients, minutes_of
+from campaigns.services.report import certify, list_recipients, minutes_of, reasons_of
 from campaigns.services.runs import cancel_run, mirror_runs, pause_run, progress_of, resume_run
 from campaigns.tests.factories import make_run
 from notifyhub.core.errors import Refused
@@ -64,6 +65,24 @@ def test_recipients_can_be_found_by_state_and_reason(editor: Client) -> None:
     assert list_recipients(run, reason="no_consent")[0][0].state == "Skipped"
     for odd in ("?state=x&reason=y&after=z", "?after=99999999999999999999", "?state=failed"):
         assert editor.get(url("recipients", run) + odd).status_code == 200
+
+
+def test_a_bounce_reported_later_keeps_every_sum_closed(editor: Client) -> None:
+    run = make_run(willing=3, unwilling=1)
+    call_command("run_worker_once")
+    message = Delivery.objects.filter(dispatch_id=run.dispatch_id, state=Delivery.State.DELIVERED).first()
+    assert message is not None
+    rows = Delivery.objects.filter(dispatch_id=run.dispatch_id, id=message.id)
+    rows.update(state=Delivery.State.BOUNCED)
+    batch = Batch.objects.filter(dispatch=run.dispatch_id, lo__lte=message.id, hi__gte=message.id)
+    batch.update(sent=F("sent") - 1, delivered=F("delivered") - 1, failed=F("failed") + 1)
+    progress = progress_of(run)
+    assert certify(progress).closes
+    lines = reasons_of(progress.by_reason, total=progress.skipped + progress.failed + progress.unknown)
+    assert sum(line.count for line in lines) == 2
+    assert [row.state for row in list_recipients(run, state="failed")[0]] == ["Bounced"]
+    assert len(list_recipients(run, state="sent")[0]) == progress.sent == 2
+    assert "Bounced, or reported later" in editor.get(url("run", run)).content.decode()
 
 
 def test_recipients_go_on_by_key_and_never_repeat() -> None:

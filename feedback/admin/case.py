@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.urls import path
 
 from feedback.admin.acts import CaseAct, DraftAct, FactsAct, RetryAct
@@ -41,15 +41,15 @@ class CaseAdmin(ServiceAdmin):
             *super().get_urls(),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return QueuePage.as_view(model_admin=self)(request)
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return LogPage.as_view(model_admin=self)(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> Any:
         if not object_id.isdigit() or len(object_id) > 18:
             raise Http404
         return CasePage.as_view(model_admin=self)(request, pk=int(object_id))

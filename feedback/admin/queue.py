@@ -184,6 +184,6 @@ class ClaimCase(QueueMixin):
             if refusal:
                 messages.warning(request, refusal)
             return redirect(reverse("admin:feedback_case_change", args=[pk]))
-        shown = self.marked(Case.objects.for_queue().filter(pk=pk))[0]
+        shown = self.marked(list(Case.objects.for_queue().filter(pk=pk)))[0]
         context = {"case": shown, "refusal": refusal, "may_work": True}
         return render(request, "feedback/queue_row.html", context, status=409 if refusal else 200)

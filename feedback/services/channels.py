@@ -65,7 +65,7 @@ def _listed(points: dict[str, ContactPoint]) -> Iterable[Channel]:
 def _choice(
     channel: Channel, points: dict[str, ContactPoint], stopped: set[str], customer: Customer
 ) -> ChannelChoice:
-    facts = {"code": channel.value, "label": channel.label, "icon": ICONS[channel]}
+    facts: dict[str, Any] = {"code": channel.value, "label": channel.label, "icon": ICONS[channel]}
     kind = CONTACT_KIND[channel]
     if kind is None:
         known = not customer.provisional

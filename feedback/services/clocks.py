@@ -105,6 +105,8 @@ def stop_clocks(case_id: int, *metrics: str, at: datetime) -> None:
 def pause_clocks(case_id: int, *, now: datetime) -> None:
     """Pause the running resolve clock; a late one stays late."""
     for clock in SlaClock.objects.filter(case_id=case_id, metric=Metric.RESOLVE, state=State.RUNNING):
+        if clock.due_at is None or clock.running_since is None:
+            continue
         if clock.due_at <= now:
             # Its time was up before the pause; the sweep has only not come by yet.
             SlaClock.objects.filter(pk=clock.pk).update(

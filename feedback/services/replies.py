@@ -123,6 +123,7 @@ def _refuse_text(case: Case, body: str) -> None:
 
 
 def _send(case: Case, line: Interaction, actor: User) -> None:
+    assert case.customer_id is not None, "refused before"
     dispatch = create_dispatch(
         title=_("Reply to case %s") % case.number,
         origin_kind="case",
@@ -149,7 +150,7 @@ def retry_reply(*, interaction_id: int, case_id: int, actor: User, channel: str 
     line = Interaction.objects.filter(pk=interaction_id, case=case, kind=Interaction.Kind.REPLY).first()
     if line is None:
         raise Refused(_("This message does not belong to the case."))
-    settle_replies(dispatch_ids=[line.dispatch_id])
+    settle_replies(dispatch_ids=[line.dispatch_id or 0])
     line.refresh_from_db()
     if line.state != Sending.FAILED:
         raise Refused(_("This message has not failed; look at its state again."))
@@ -171,7 +172,7 @@ def retry_reply(*, interaction_id: int, case_id: int, actor: User, channel: str 
 
 def _news(dispatch_ids: Iterable[int]) -> dict[int, tuple[str, str, datetime | None, datetime | None]]:
     """Return (state, reason, handed over at, since) of each dispatch of one, as the ledger knows it now."""
-    found = {}
+    found: dict[int, tuple[str, str, datetime | None, datetime | None]] = {}
     rows = Delivery.objects.filter(dispatch_id__in=list(dispatch_ids)).order_by("dispatch_id", "step", "id")
     for row in rows:
         state = _STATES.get(Delivery.State(row.state), Sending.FAILED)
@@ -185,7 +186,7 @@ def _news(dispatch_ids: Iterable[int]) -> dict[int, tuple[str, str, datetime | N
 def show_ledger_state(lines: Sequence[Interaction]) -> None:
     """Put what the ledger says now on the lines shown, in one query and without writing."""
     open_lines = [line for line in lines if line.dispatch_id and line.state in UNDER_WAY]
-    news_now = _news([line.dispatch_id for line in open_lines]) if open_lines else {}
+    news_now = _news([line.dispatch_id or 0 for line in open_lines]) if open_lines else {}
     for line in open_lines:
         if line.dispatch_id in news_now:
             line.state, line.state_reason, _handed, since = news_now[line.dispatch_id]

@@ -3,10 +3,11 @@
 import unicodedata
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from feedback.models import Case
+from feedback.models.querysets import CaseQuerySet
 from feedback.services.numbers import read_number
 from notifyhub.core.contact import digits_of, normalise_phone
 from notifyhub.customers.models import ContactPoint, Customer
@@ -17,7 +18,7 @@ from notifyhub.staff.models import User
 WORDS_WITHIN = timedelta(days=90)
 
 
-def search_cases(*, text: str, user: User) -> QuerySet[Case]:
+def search_cases(*, text: str, user: User) -> CaseQuerySet:
     """Return the cases that `user` may see and `text` names, unordered; each way of asking has its index."""
     text = unicodedata.normalize("NFKC", text or "").replace("\x00", "").strip()[:100]
     rows = Case.objects.visible_to(user)

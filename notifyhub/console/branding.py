@@ -30,12 +30,15 @@ def _address(name: str) -> str | None:
         return None
 
 
-def _item(item: NavItem, link: str, request: HttpRequest) -> dict[str, Any]:
+def _item(item: NavItem, link: str, links: list[str], request: HttpRequest) -> dict[str, Any]:
     path = request.path
     if "?board=" in link:
         own = path == reverse("admin:index") and link.endswith(f"={shown_board(request)}")
     else:
-        own = path.startswith(link)
+        # Of two entries of which one's address lies within the other's, the inner one is meant.
+        own = path.startswith(link) and not any(
+            other != link and other.startswith(link) and path.startswith(other) for other in links
+        )
     active = own or any(path.startswith(prefix) for prefix in item.active_prefixes)
     entry: dict[str, Any] = {
         "title": item.title,
@@ -53,15 +56,17 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     user: Any = request.user
     if not user.is_authenticated:
         return []
+    shown = []
+    for item in entries:
+        if item.permission and not user.has_perm(item.permission):
+            continue
+        link = _address(item.url_name) if not item.url_name.startswith("/") else item.url_name
+        if link:
+            shown.append((item, link))
+    links = [link for _shown, link in shown]
     groups = []
     for section in SECTIONS:
-        items = []
-        for item in entries:
-            if item.section != section or (item.permission and not user.has_perm(item.permission)):
-                continue
-            link = _address(item.url_name) if not item.url_name.startswith("/") else item.url_name
-            if link:
-                items.append(_item(item, link, request))
+        items = [_item(item, link, links, request) for item, link in shown if item.section == section]
         if items:
             groups.append(
                 {"title": TITLES[section], "separator": False, "collapsible": False, "items": items}

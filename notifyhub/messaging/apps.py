@@ -13,7 +13,16 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from notifyhub.messaging import customer_page, demo, doctor, navigation, personal_data, roles, ticks
+        from notifyhub.messaging import (
+            customer_page,
+            demo,
+            doctor,
+            navigation,
+            origins,
+            personal_data,
+            roles,
+            ticks,
+        )
         from notifyhub.messaging.channels.registry import register_backends
         from notifyhub.messaging.defaults import create_defaults
 
@@ -21,6 +30,7 @@ class MessagingConfig(AppConfig):
         navigation.register()
         customer_page.register()
         personal_data.register()
+        origins.register()
         register_backends()
         ticks.register()
         demo.register()

@@ -74,7 +74,6 @@ def reminders_card(request: Any) -> str:
         "x_label": gettext("Hour"),
     }
     kpis = [
-        {"label": gettext("Due in 24 hours"), "value": total, "url": listing},
         {"label": gettext("Sent today"), "value": today["dispatched"], "url": f"{listing}?show=sent"},
         {"label": gettext("Stopped today"), "value": today["stopped"], "url": f"{listing}?show=stopped"},
         {"label": gettext("Skipped today"), "value": today["skipped"], "url": f"{listing}?show=skipped"},

@@ -30,6 +30,7 @@
   });
 
   // The draft.
+  let restoring = false;
   function read() {
     try {
       const draft = JSON.parse(localStorage.getItem(KEY) || "null");
@@ -56,7 +57,9 @@
       else if (value && f.elements[name]) f.elements[name].value = value;
     }
     status((zh ? "已恢复草稿 " : "Draft restored from ") + time(draft.at));
+    restoring = true;
     if (f.phone.value) htmx.trigger(f.phone, "input");
+    restoring = false;
   }
 
   // Severity: words and category only ever raise it; the server decides again.
@@ -97,7 +100,7 @@
 
   document.addEventListener("input", function (event) {
     const f = event.target.closest("form[data-log]");
-    if (f) { judge(f); save(); }
+    if (f) { judge(f); if (!restoring) save(); }
   });
   document.addEventListener("change", function (event) {
     const f = event.target.closest("form[data-log]");
@@ -132,8 +135,9 @@
     }
   });
   document.addEventListener("htmx:beforeRequest", function (event) { if (event.target.matches("form[data-log]")) save(); });
-  document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.target.matches && event.target.matches("form[data-log]") && event.detail.successful) localStorage.removeItem(KEY);
+  // Before the answer is followed: a redirect leaves this page at once.
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    if (event.target.matches && event.target.matches("form[data-log]") && event.detail.xhr.status < 400) localStorage.removeItem(KEY);
   });
   document.addEventListener("htmx:sendError", function (event) {
     if (event.target.matches("form[data-log]")) status(zh ? "连接断开：已存在本机，请再保存一次" : "No connection: kept on this device, save again");

@@ -54,7 +54,8 @@
       return;
     }
     // What is published is what is saved, so the typed text goes first.
-    if (event.target.closest('[data-dialog="#st-publish"]') && !body.readOnly && snapshot() !== saved) form.requestSubmit();
+    if (event.target.closest('[data-dialog="#st-test"]')) document.getElementById("st-test-customer").value = field("customer");
+    if (event.target.closest('[data-dialog="#st-publish"], [data-dialog="#st-test"]') && !body.readOnly && snapshot() !== saved) form.requestSubmit();
     const pick = event.target.closest("[data-customer]");
     if (pick) {
       document.getElementById("st-customer").value = pick.dataset.customer;

@@ -49,7 +49,9 @@ def log_case(
     An unknown number makes a provisional customer. Raises Refused with the field to correct.
     """
     summary, detail = _clean(summary, 200), _clean(detail, 8000)
-    category = Category.objects.filter(pk=category_id, active=True).select_related("parent__parent").first()
+    category = (
+        Category.objects.filter(pk=category_id or 0, active=True).select_related("parent__parent").first()
+    )
     caller = read_caller(phone) if phone and not (customer_id and len(digits_of(phone)) < 5) else None
     if caller is None and customer_id is None:
         raise Refused(_("Type the caller's number, or choose the customer."), field="phone")

@@ -94,7 +94,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         value = self.value()
         if value in ("merged", "erased"):
-            return queryset.filter(state=value)
+            return queryset.exclude(state=Customer.State.ACTIVE).filter(state=value)
         if not value and request.GET.get("found"):
             return queryset
         queryset = queryset.filter(state=Customer.State.ACTIVE)

@@ -27,7 +27,7 @@ ZONES = ("Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Taipei", "Asia/
 class CustomerForm(forms.Form):
     """What staff may write about a customer. Tags come as one text, attributes as pairs of rows."""
 
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = forms.CharField(label=_("Full name"), max_length=120, required=False)
     external_id = forms.CharField(
         label=_("Customer number"), max_length=64, required=False, help_text=_("The platform's id.")
     )

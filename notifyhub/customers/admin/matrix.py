@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from notifyhub.core.templatetags.nh import day
 from notifyhub.customers.models import (
     CONTACT_KIND,
     Channel,
@@ -82,7 +83,7 @@ def _cell(topic: Topic, channel: Channel, words: Any, primary: Any, barred: Any)
             return Cell(sign=SUPPRESSED, why=_("Suppressed: %s") % row.get_reason_display())
     word = words.get((topic.pk, channel))
     if word and word.decision == Decision.OPT_OUT:
-        return Cell(sign=NO, why=_("Opted out on %s") % word.given_at.date())
+        return Cell(sign=NO, why=_("Opted out on %s") % day(word.given_at))
     if kind and kind not in primary:
         return Cell(sign=NONE, why=_("No contact point for this channel"))
     if kind and not primary[kind].valid:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.generic.base import TemplateResponseMixin
 
 from notifyhub.core.registry import customer_actions, customer_panels
-from notifyhub.core.templatetags.nh import _day as day_text
+from notifyhub.core.templatetags.nh import day
 from notifyhub.customers.admin.matrix import consent_matrix
 from notifyhub.customers.admin.views import CustomerView
 from notifyhub.customers.choices import GIVEN_TO_STAFF, SOURCES
@@ -134,10 +134,9 @@ class CustomerTimeline(TemplateResponseMixin, CustomerView):
 
 
 def _day_title(moment: Any) -> str:
-    local, today = timezone.localtime(moment), timezone.localdate()
-    text = day_text(local, year=local.year != today.year)
+    text = day(moment)
     names = {0: _("Today"), 1: _("Yesterday")}
-    name = names.get((today - local.date()).days)
+    name = names.get((timezone.localdate() - timezone.localdate(moment)).days)
     return f"{name}, {text}" if name else text
 
 

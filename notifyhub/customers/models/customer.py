@@ -74,6 +74,9 @@ class Customer(models.Model):
             GinIndex(
                 fields=["attributes"], name="customers_customer_attributes", opclasses=["jsonb_path_ops"]
             ),
+            # For the list's filters, which look for the few among the many.
+            models.Index(fields=["id"], name="customers_customer_provisional", condition=Q(provisional=True)),
+            models.Index(fields=["id"], name="customers_customer_gone", condition=~Q(state="active")),
             # For search by the beginning of a name.
             models.Index(fields=["name"], name="customers_customer_name", opclasses=["text_pattern_ops"]),
         ]
@@ -153,6 +156,10 @@ class ContactPoint(models.Model):
                 fields=["last7_hash"], name="customers_contact_last7", condition=Q(last7_hash__isnull=False)
             ),
             models.Index(fields=["last4"], name="customers_contact_last4", condition=~Q(last4="")),
+            # For the list's filter of customers who cannot be reached.
+            models.Index(
+                fields=["customer"], name="customers_contact_invalid", condition=Q(valid=False, primary=True)
+            ),
             # For the key rotation command.
             models.Index(fields=["key_id", "id"], name="customers_contact_key"),
         ]

@@ -50,7 +50,9 @@ def test_the_list_takes_as_many_queries_for_ten_thousand_customers_as_for_ten(ag
     many(10_000)
     lots = queries_of(agent, LIST)
     assert len(lots) == len(few)
-    assert not [sql for sql in lots if "COUNT(*)" in sql and "LIMIT" not in sql]
+    assert not [
+        sql for sql in lots if "COUNT(*)" in sql and "customers_customer" in sql and "LIMIT" not in sql
+    ]
     assert len(queries_of(agent, LIST + "?p=400")) == len(few)
 
 

@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from notifyhub.customers.models import Customer, Order
 from notifyhub.customers.services.merging import merge_customers
@@ -68,3 +70,17 @@ def test_it_returns_at_most_the_limit_and_never_decrypts(django_assert_max_num_q
         rows = find_customers(text="5678", limit=20)
     assert len(rows) == 20
     assert all("value" in point.get_deferred_fields() for row in rows for point in row.contact_points.all())
+
+
+@pytest.mark.parametrize("text", ["13912345678", "2345678", "5678", "liu@mail.example", "K-77", "Liu"])
+def test_every_way_of_asking_has_its_index(text: str) -> None:
+    make_customer(phone="13912345678", email="liu@mail.example", external_id="K-77", name="Liu")
+    with CaptureQueriesContext(connection) as asked:
+        find_customers(text=text)
+    with connection.cursor() as cursor:
+        # A planner that must not read whole tables does so only where nothing else answers.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in asked.captured_queries:
+            cursor.execute("EXPLAIN " + query["sql"])
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "Seq Scan" not in plan, plan

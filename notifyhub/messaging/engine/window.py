@@ -82,7 +82,7 @@ def run_window(
     """
     done = Done()
     by_batch: dict[int, list[Row]] = defaultdict(list)
-    for row in read_window(batch_ids=[one.id for one in batches], take=take):
+    for row in read_window(batches, take=take):
         by_batch[row["batch_id"]].append(row)
     live: list[tuple[LeasedBatch, list[Row]]] = []
     for batch in batches:

@@ -5,11 +5,13 @@ whole ledger (50 times slower at a million rows; a test guards it). Each gate is
 row, so its cost does not grow with the ledger or with the customers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from notifyhub.customers.models.consent import CONTACT_KIND
+from notifyhub.messaging.engine.lease import LeasedBatch
 from notifyhub.messaging.engine.plan_sql import SUBJECT_HOLD_EXEMPT
 from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.registry import stop_conditions
@@ -39,12 +41,30 @@ def _stops() -> tuple[str, dict[str, Any]]:
     return " ".join(branches), params
 
 
-def window_sql() -> tuple[str, dict[str, Any]]:
-    """Return the statement and its constant parameters; it takes `batches` and `take` besides.
+# Many small batches at once: each names its own range.
+_OF_MANY = """
+    r.dispatch_id = b.dispatch_id AND r.id > b.cursor AND r.id <= b.hi
+    AND (b.ids IS NULL OR r.id = ANY(b.ids))
+"""
+# One batch: with its bounds written in, the database knows the partition and its order while it plans, and
+# stops at the hundredth row instead of sorting the whole batch.
+_OF_ONE = "r.dispatch_id = %(dispatch)s AND r.id > %(cursor)s AND r.id <= %(hi)s"
+
+
+def window_sql(batches: Sequence[LeasedBatch], *, take: int) -> tuple[str, dict[str, Any]]:
+    """Return the statement that reads up to `take` rows of each batch, and its parameters.
 
     Each batch gives at least one row: without messages left, the columns of the message are null.
     """
     stops, params = _stops()
+    within = _OF_MANY
+    if len(batches) == 1:
+        (batch,) = batches
+        within = _OF_ONE
+        params |= {"dispatch": batch.dispatch_id, "cursor": batch.cursor, "hi": batch.hi}
+        if batch.ids is not None:
+            within += " AND r.id = ANY(%(ids)s)"
+            params["ids"] = batch.ids
     statement = f"""
 SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired,
@@ -80,8 +100,7 @@ JOIN messaging_dispatch j ON j.id = b.dispatch_id
 LEFT JOIN customers_topic t ON t.id = j.topic_id
 LEFT JOIN LATERAL (
     SELECT r.* FROM messaging_delivery r
-    WHERE r.dispatch_id = b.dispatch_id AND r.id > b.cursor AND r.id <= b.hi AND r.state = 0
-      AND (b.ids IS NULL OR r.id = ANY(b.ids))
+    WHERE {within} AND r.state = 0
     ORDER BY r.id LIMIT %(take)s
 ) d ON TRUE
 LEFT JOIN customers_customer c ON c.id = d.customer_id
@@ -95,15 +114,17 @@ ORDER BY b.not_before, b.id, d.id
 """
     return statement, {
         **params,
+        "batches": [batch.id for batch in batches],
+        "take": take,
         "without_contact": list(_WITHOUT_CONTACT),
         "exempt": list(SUBJECT_HOLD_EXEMPT),
     }
 
 
-def read_window(*, batch_ids: list[int], take: int) -> list[dict[str, Any]]:
+def read_window(batches: Sequence[LeasedBatch], *, take: int) -> list[dict[str, Any]]:
     """Return up to `take` rows of each batch, gates looked at."""
-    statement, params = window_sql()
+    statement, params = window_sql(batches, take=take)
     with connection.cursor() as cursor:
-        cursor.execute(statement, {**params, "batches": batch_ids, "take": take})
+        cursor.execute(statement, params)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -87,8 +87,13 @@ def _with_samples(variables: dict[str, Any], paths: list[str]) -> dict[str, Any]
     return filled
 
 
-def preview_content(*, content: Content, template: Template, customer: Customer) -> Preview:
-    """Return the unsaved or saved text as this customer would get it, with checks and variables."""
+def preview_content(
+    *, content: Content, template: Template, customer: Customer, signed: bool = True
+) -> Preview:
+    """Return the unsaved or saved text as this customer would get it, with checks and variables.
+
+    `signed` shows an SMS with its signature, as the phone does; sending adds it itself.
+    """
     content.template_version = TemplateVersion(template=template)
     policy = SendingPolicy.objects.filter(message_class=template.message_class).first()
     checks = check_content(content=content, template=template, policy=policy)
@@ -116,9 +121,9 @@ def preview_content(*, content: Content, template: Template, customer: Customer)
         signature = identity.signature if identity else ""
         size = measure(text=rendered.text, signature=signature)
         abroad = measure(text=rendered.text, signature=signature, mainland=False)
-        rendered = Rendered(
-            subject=rendered.subject, text=with_signature(text=rendered.text, signature=signature)
-        )
+        if signed:
+            text = with_signature(text=rendered.text, signature=signature)
+            rendered = Rendered(subject=rendered.subject, text=text)
     return Preview(
         rendered=rendered,
         checks=checks,

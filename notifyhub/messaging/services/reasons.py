@@ -1,8 +1,10 @@
 """Why a message is where it is: one sentence to say to the customer, and what to do about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -96,17 +98,22 @@ class Explanation:
     advice: Any = ""
 
 
+def _clock(moment: datetime | None) -> str:
+    """Return the exact time as plain words, to stand in a sentence that one can copy."""
+    return strip_tags(str(fact_time(moment)))
+
+
 def explain(*, delivery: Delivery, customer: str) -> Explanation:
     """Return the sentence for this message, from what is stored of it."""
     why, advice = WORDS.get(delivery.reason, ("", ""))
-    at = fact_time(delivery.settled_at or delivery.send_at)
+    at = _clock(delivery.settled_at or delivery.send_at)
     state = delivery.state
     facts = {"name": customer, "at": at, "why": why}
     if state == State.DELIVERED:
-        arrived = {**facts, "at": fact_time(delivery.delivered_at or delivery.settled_at)}
+        arrived = {**facts, "at": _clock(delivery.delivered_at or delivery.settled_at)}
         sentence = _("%(name)s received it: delivered at %(at)s.") % arrived
         if delivery.read_at:
-            sentence += " " + _("Read at %s.") % fact_time(delivery.read_at)
+            sentence += " " + _("Read at %s.") % _clock(delivery.read_at)
         return Explanation(tone="green", sentence=sentence)
     if state == State.SENT:
         return Explanation(
@@ -116,7 +123,7 @@ def explain(*, delivery: Delivery, customer: str) -> Explanation:
     if state == State.PLANNED:
         return Explanation(
             tone="blue",
-            sentence=_("It is planned for %s and was not sent yet.") % fact_time(delivery.send_at),
+            sentence=_("It is planned for %s and was not sent yet.") % _clock(delivery.send_at),
         )
     if state == State.SKIPPED:
         sentence = _("%(name)s did not get it: %(why)s.") % {**facts, "why": why or _("it was skipped")}

@@ -52,7 +52,7 @@ def lease(owner: str = "first") -> Lease:
 def open_window(taken: Lease, rows: int) -> list[int]:
     """Commit "open" for the first rows, as a worker does right before it hands them over."""
     (batch,) = taken.batches
-    ids = [row["id"] for row in read_window(batch_ids=[batch.id], take=rows)]
+    ids = [row["id"] for row in read_window([batch], take=rows)]
     write = BatchWrite(batch=batch, cursor=batch.cursor, open_to=ids[-1])
     assert write_window([write], worker=taken.owner, seconds=60)
     return ids
@@ -140,7 +140,7 @@ def test_a_row_settled_with_the_opening_is_not_in_doubt() -> None:
     dispatch = planned(3)
     taken = lease()
     (batch,) = taken.batches
-    ids = [row["id"] for row in read_window(batch_ids=[batch.id], take=3)]
+    ids = [row["id"] for row in read_window([batch], take=3)]
     stopped = Verdict(row=ids[1], state=Delivery.State.SKIPPED, kind="skipped", reason="hold")
     write = BatchWrite(batch=batch, cursor=batch.cursor, open_to=ids[2], verdicts=[stopped])
     write_window([write], worker="first", seconds=60)
@@ -170,7 +170,7 @@ def test_the_row_that_kills_its_worker_is_found_and_set_aside_alone() -> None:
     taken = lease()
     (batch,) = taken.batches
     assert batch.tries == 4
-    rows = read_window(batch_ids=[batch.id], take=5)
+    rows = read_window([batch], take=5)
     done = [Verdict(row=row["id"], state=Delivery.State.SENT, kind="sent") for row in rows[:2]]
     write = BatchWrite(batch=batch, cursor=rows[1]["id"], open_to=rows[1]["id"], verdicts=done)
     write_window([write], worker="first", seconds=60)

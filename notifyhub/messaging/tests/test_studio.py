@@ -1,12 +1,15 @@
 """The template studio, through the browser's door."""
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.tests.factories import make_customer, make_topic
 from notifyhub.messaging.admin.templates.preview import FRAME_POLICY
-from notifyhub.messaging.models import Content, Template
+from notifyhub.messaging.models import Content, Delivery, Dispatch, Template
+from notifyhub.messaging.services.copies import unpack_and_show
 from notifyhub.messaging.tests.factories import make_template, make_version
 from notifyhub.staff import roles
 from notifyhub.staff.tests.factories import make_user
@@ -198,13 +201,48 @@ def test_settings_refuse_a_topic_of_another_class(client: Client) -> None:
     assert Template.objects.get().name == "New name"
 
 
+def test_a_test_goes_to_the_typed_mailbox_and_counts_for_nothing(client: Client) -> None:
+    login(client)
+    template = make_template()
+    customer = make_customer(name="Ann")
+    data = {"channel": "email", "language": "en", "to": "me@lu.example", "customer": str(customer.pk)}
+    answer = client.post(url("test", template.pk), data, follow=True)
+    assert "On its way" in answer.content.decode()
+    call_command("run_worker_once")
+    dispatch = Dispatch.objects.get()
+    assert (dispatch.message_class, dispatch.delivered, dispatch.state) == ("transactional", 1, "finished")
+    delivery = Delivery.objects.get()
+    assert ContactPoint.objects.get(pk=delivery.contact_id).value == "me@lu.example"
+    shown = unpack_and_show(dispatch, delivery)
+    assert shown is not None
+    assert "Dear Ann" in (shown.html or "")
+    client.post(url("test", template.pk), data)
+    assert Customer.objects.filter(external_id__startswith="staff-").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "to", "words"),
+    [
+        ("email", "nonsense", "email address"),
+        ("sms", "12", "phone number"),
+        ("push", "x", "Only mail and SMS"),
+    ],
+)
+def test_a_test_to_no_address_is_refused(client: Client, channel: str, to: str, words: str) -> None:
+    login(client)
+    template = make_template((channel, "en"))
+    data = {"channel": channel, "language": "en", "to": to}
+    assert words in client.post(url("test", template.pk), data, follow=True).content.decode()
+    assert not Dispatch.objects.exists()
+
+
 @pytest.mark.parametrize("role", [roles.AGENT, roles.ANALYST, roles.OPERATIONS, roles.MARKETING_APPROVER])
 def test_readers_read_and_change_nothing(client: Client, role: str) -> None:
     login(client, role)
     template = make_template()
     page = client.get(url("change", template.pk)).content.decode()
     assert "Save draft" not in page
-    for name in ("save", "start", "remove", "draft", "discard", "publish", "settings", "archive"):
+    for name in ("save", "start", "remove", "draft", "discard", "publish", "settings", "archive", "test"):
         assert client.post(url(name, template.pk), typed()).status_code == 403, name
 
 

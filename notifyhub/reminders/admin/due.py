@@ -4,7 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import LedgerAdmin, PageMixin
 from notifyhub.core.templatetags.nh import when
+from notifyhub.messaging.models import Delivery
 from notifyhub.reminders.models import Reminder
 from notifyhub.reminders.services.reports import with_outcomes
 
@@ -92,12 +93,26 @@ class ShowFilter(admin.SimpleListFilter):
 class ReminderAdmin(LedgerAdmin):
     """The list of due rows, next first."""
 
-    list_display = ["show_due", "show_customer", "show_subject", "rule", "step", "show_state", "show_reason"]
+    list_display = ["show_due", "show_customer", "show_subject", "rule", "show_step", "show_outcome"]
     list_filter = [ShowFilter, "reason", "rule"]
     list_select_related = ["rule", "customer"]
     list_before_template = "reminders/tabs.html"
     search_fields = ["subject_ref"]
     search_help_text = _("Order number or customer number")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows with what became of their messages, each a look-up by the ledger's unique key."""
+        message = Delivery.objects.filter(dispatch_id=OuterRef("dispatch_id"), dedup_key=OuterRef("pk"))
+        latest = message.order_by("-step", "-id")
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related("rule__steps")
+            .annotate(
+                message_state=Subquery(latest.values("state")[:1]),
+                message_reason=Subquery(latest.values("reason")[:1]),
+            )
+        )
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         return ["due_at", "id"] if shown_by(request) == "next" else ["-due_at", "-id"]
@@ -135,16 +150,31 @@ class ReminderAdmin(LedgerAdmin):
     def show_subject(self, reminder: Reminder) -> str:
         return reminder.subject
 
+    @display(description=_("Step"), ordering="step")
+    def show_step(self, reminder: Reminder) -> str:
+        steps = {step.number: str(step) for step in reminder.rule.steps.all()}
+        return steps.get(reminder.step, "—")
+
     @display(
         description=_("State"),
-        label={"planned": "info", "dispatched": "success", "stopped": "default", "skipped": "warning"},
+        label={
+            "planned": "info",
+            "sent": "info",
+            "delivered": "success",
+            "failed": "danger",
+            "skipped": "warning",
+        },
     )
-    def show_state(self, reminder: Reminder) -> Any:
-        return reminder.state, reminder.get_state_display()
-
-    @display(description=_("Why"))
-    def show_reason(self, reminder: Reminder) -> str:
-        return str(reminder.get_reason_display()) if reminder.reason else "—"
+    def show_outcome(self, reminder: Any) -> Any:
+        if reminder.message_state is None:
+            words = reminder.get_state_display()
+            return reminder.state, f"{words} · {reminder.get_reason_display()}" if reminder.reason else words
+        state, reason = Delivery.State(reminder.message_state), reminder.message_reason
+        name = state.name.lower()
+        return (
+            {"bounced": "failed", "unknown": "skipped", "expired": "skipped"}.get(name, name),
+            f"{state.label} · {Delivery.Reason(reason).label}" if reason else state.label,
+        )
 
     def get_urls(self) -> list[Any]:
         page = self.admin_site.admin_view(ReminderPage.as_view(model_admin=self))

@@ -78,14 +78,20 @@ def try_rule(*, rule: ReminderRule, customer: Customer) -> list[Outcome]:
 
 
 def _rows(rule: ReminderRule, step: ReminderStep, customer: Customer) -> list[dict[str, Any]]:
-    """Return the next dates of the step, or the latest one if none is to come."""
+    """Return the next date of the step by subject, or its latest if none is to come; the nearest few."""
     source, params = due_rows(rule, step, back=BACK, ahead=AHEAD, customer_id=customer.pk)
     with connection.cursor() as cursor:
         cursor.execute(_TRY.format(fresh=FRESH.format(source=source)), params)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    since = timezone.now() - timedelta(hours=rule.grace_hours)
-    return [row for row in rows if row["due_at"] >= since][:SHOWN] or rows[-1:]
+    now = timezone.now()
+    since = now - timedelta(hours=rule.grace_hours)
+    picked: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["subject_ref"] not in picked or picked[row["subject_ref"]]["due_at"] < since:
+            picked[row["subject_ref"]] = row
+    nearest = sorted(picked.values(), key=lambda row: abs(row["due_at"] - now))[:SHOWN]
+    return sorted(nearest, key=lambda row: row["due_at"])
 
 
 def _judge(rule: ReminderRule, row: dict[str, Any], order: Order | None, held: set[str]) -> tuple[str, str]:

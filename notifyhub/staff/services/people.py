@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from axes.utils import reset
 from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -75,6 +76,8 @@ def update_user(*, by: User, user_id: int, changes: dict[str, Any]) -> None:
     if changes.get("password"):
         _set_password(user, changes["password"])
         User.objects.filter(pk=user_id).update(password=user.password)
+        # Whoever was locked out for wrong passwords gets in with the new one.
+        reset(username=user.username)
         audit.record(verb="set_password", obj=user)
     told = sorted(name for name in changes if name != "password")
     if told:

@@ -14,7 +14,7 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import ServiceAdmin
 from notifyhub.core.templatetags.nh import ago, chip, number
-from notifyhub.customers.admin.segments import pages
+from notifyhub.customers.admin.segments import acts, pages
 from notifyhub.customers.admin.segments.rules import in_words
 from notifyhub.customers.models import Segment
 
@@ -59,11 +59,11 @@ class SegmentAdmin(ServiceAdmin):
 
     def get_urls(self) -> list[Any]:
         views = {
-            "condition/": ("condition", pages.Condition),
-            "preview/": ("preview", pages.Preview),
-            "<int:pk>/count/": ("count", pages.Recount),
-            "<int:pk>/members/": ("members", pages.Members),
-            "<int:pk>/archive/": ("archive", pages.Archive),
+            "condition/": ("condition", acts.Condition),
+            "preview/": ("preview", acts.Preview),
+            "<int:pk>/count/": ("count", acts.Recount),
+            "<int:pk>/members/": ("members", acts.Members),
+            "<int:pk>/archive/": ("archive", acts.Archive),
         }
         own = [
             path(

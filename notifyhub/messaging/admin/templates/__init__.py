@@ -137,6 +137,7 @@ class TemplateAdmin(ModelAdmin):
             page("draft", acts.OpenDraft, "draft"),
             page("discard", acts.DiscardDraft, "discard"),
             page("publish", acts.Publish, "publish"),
+            page("test", acts.TestSend, "test"),
             page("settings", acts.Settings, "settings"),
             page("archive", acts.Archive, "archive"),
             page("preview", preview.PreviewPart, "preview"),

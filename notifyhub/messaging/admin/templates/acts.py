@@ -13,11 +13,18 @@ from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.admin.templates.studio import LANGUAGES, open_studio, studio_context, template_for
+from notifyhub.messaging.admin.templates.studio import (
+    LANGUAGES,
+    customer_for,
+    open_studio,
+    studio_context,
+    template_for,
+)
 from notifyhub.messaging.models import Content, Template
 from notifyhub.messaging.rendering.html import is_html
 from notifyhub.messaging.rendering.plain import html_to_text
 from notifyhub.messaging.services import templates as service
+from notifyhub.messaging.services.trials import send_test
 from notifyhub.staff.models import Team
 
 
@@ -181,6 +188,25 @@ class Settings(Act):
             template_id=template.pk, changes=changes, version=_whole(post.get("expected_version"))
         )
         return _("Saved.")
+
+
+class TestSend(Act):
+    """Sends the saved text to the typed mailbox or phone, filled in for the chosen customer."""
+
+    def act(self, request: HttpRequest, template: Template, channel: str, language: str) -> str:
+        studio = open_studio(template=template, channel=channel, language=language)
+        if studio.content is None:
+            raise Refused(_("There is no text here yet."))
+        user: Any = request.user
+        to = request.POST.get("to", "").strip()
+        send_test(
+            template=template,
+            content=studio.content,
+            customer=customer_for(request, request.POST.get("customer", "")),
+            to=to,
+            user=user,
+        )
+        return _("On its way. What went to the sandbox is shown on its page.")
 
 
 class Publish(Act):

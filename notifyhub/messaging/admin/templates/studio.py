@@ -18,6 +18,7 @@ from notifyhub.messaging.models import Content, Dispatch, Template, TemplateVers
 from notifyhub.messaging.services.previews import preview_content, random_customer, sample_customer
 from notifyhub.messaging.services.templates import check_version
 from notifyhub.messaging.services.templates.checks import Check
+from notifyhub.messaging.services.trials import CHANNELS as TEST_CHANNELS
 from notifyhub.staff.models import Team
 
 State = TemplateVersion.State
@@ -155,6 +156,7 @@ def studio_context(request: HttpRequest, studio: Studio) -> dict[str, Any]:
         "channel_icon": CHANNEL_ICONS[Channel(studio.channel)],
         "subject_length": SUBJECT_LENGTH,
         "preheader_length": PREHEADER_LENGTH,
+        "testable": may_edit and not studio.read_only and studio.channel in TEST_CHANNELS,
     }
 
 

@@ -87,6 +87,8 @@ class SmtpBackend(Backend):
         for connection in self._idle:
             await connection.close()
         self._idle.clear()
+        # The loop closes dropped sockets in its next turn.
+        await asyncio.sleep(0)
 
     async def _lane(
         self,

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from notifyhub.messaging.channels.base import Message
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN_PHRASE = re.compile(r"^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*$")
 # An encoded word is at most 75 long: 12 for =?utf-8?b??=, and base64 makes 4 of 3.
 _WORD_BYTES = 45

@@ -55,11 +55,11 @@ def running(*command: str, output: Path, **more: str) -> Iterator[subprocess.Pop
 
 
 @contextlib.contextmanager
-def sink(folder: Path, *, delay: float = 0.0) -> Iterator[tuple[int, Path]]:
+def sink(folder: Path, *options: str, delay: float = 0.0) -> Iterator[tuple[int, Path]]:
     """Run the SMTP sink; give its port and the file of what it accepted."""
     accepted, output = folder / "accepted.log", folder / "sink.log"
     accepted.touch()
-    command = ("-m", "notifyhub.messaging.tests.kit.sink", str(accepted), "--delay", str(delay))
+    command = ("-m", "notifyhub.messaging.tests.kit.sink", str(accepted), "--delay", str(delay), *options)
     with running(*command, output=output):
         wait_for(lambda: output.read_text().split("\n")[0].isdigit())
         yield int(output.read_text().split("\n")[0]), accepted

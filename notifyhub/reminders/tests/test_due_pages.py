@@ -1,0 +1,238 @@
+"""What is next and what was sent, as staff see it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from notifyhub.core.registry import origins, personal_data, planned_sends
+from notifyhub.customers.models import Order
+from notifyhub.customers.services.holds import place_hold
+from notifyhub.customers.tests.factories import make_customer
+from notifyhub.reminders.models import Reminder, ReminderRule
+from notifyhub.reminders.services.planning import plan_reminders
+from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, spec
+from notifyhub.staff import roles
+from notifyhub.staff.tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:reminders_reminder_changelist"
+
+
+@pytest.fixture
+def agent(client: Client) -> Client:
+    client.force_login(make_user(roles.AGENT))
+    return client
+
+
+def _in(**span: float) -> Any:
+    return timezone.now() + timedelta(**span)
+
+
+def _send_one() -> Reminder:
+    """Return a reminder that was delivered, with its next step planned."""
+    make_order(make_customer(name="Li Na"), due_at=_in(minutes=119), number="H2611-4471")
+    make_rule(spec(2, "hours"), spec(1, side="after"))
+    call_command("run_tick_once")
+    call_command("run_worker_once")
+    return Reminder.objects.get(step=1)
+
+
+def _try(client: Client, rule: ReminderRule, **entries: Any) -> Any:
+    return client.post(reverse("admin:reminders_reminderrule_try", args=[rule.pk]), entries)
+
+
+def _words(page: Any) -> list[str]:
+    return [outcome.words for outcome in page.context["outcomes"]]
+
+
+def test_the_list_shows_what_is_next_and_each_tab_its_own(agent: Client) -> None:
+    sent = _send_one()
+    following = Reminder.objects.get(step=2)
+    page = agent.get(reverse(LIST))
+    assert [row.pk for row in page.context["cl"].result_list] == [following.pk]
+    page = agent.get(reverse(LIST), {"show": "sent"})
+    assert [row.pk for row in page.context["cl"].result_list] == [sent.pk]
+    assert "Delivered" in page.content.decode()
+    for show in ("stopped", "skipped", "nonsense"):
+        assert agent.get(reverse(LIST), {"show": show}).status_code == 200
+
+
+@pytest.mark.parametrize("term", ["H2611-4471", "order:H2611-4471", "E-SEARCH"])
+def test_the_list_finds_by_order_or_customer_number(agent: Client, term: str) -> None:
+    make_order(make_customer(external_id="E-SEARCH"), due_at=_in(days=2), number="H2611-4471")
+    make_order(make_customer(), due_at=_in(days=2))
+    make_rule(spec(1))
+    plan_reminders()
+    page = agent.get(reverse(LIST), {"q": term})
+    assert [row.subject for row in page.context["cl"].result_list] == ["H2611-4471"]
+
+
+def test_a_sent_reminders_page_names_its_message_and_what_comes_next(agent: Client) -> None:
+    sent = _send_one()
+    page = agent.get(reverse("admin:reminders_reminder_change", args=[sent.pk]))
+    text = page.content.decode()
+    assert "<strong>Delivered</strong>" in text
+    assert f"{sent.dispatch_id}-" in text
+    assert "Next about this" in text
+    assert page.context["after"]["reminder"].step == 2
+
+
+def test_a_stopped_reminders_page_says_why(agent: Client) -> None:
+    make_order(make_customer(), due_at=_in(days=2))
+    make_rule(spec(1))
+    plan_reminders()
+    Order.objects.update(state="paid")
+    plan_reminders()
+    text = agent.get(
+        reverse("admin:reminders_reminder_change", args=[Reminder.objects.get().pk])
+    ).content.decode()
+    assert "The order no longer needs it" in text
+    assert "Nothing more is planned" in text
+
+
+def test_the_list_asks_as_often_for_many_rows_as_for_one(agent: Client) -> None:
+    _send_one()
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as found:
+            agent.get(reverse(LIST))
+        return len(found)
+
+    queries()
+    before = queries()
+    for _ in range(10):
+        make_order(make_customer(), due_at=_in(days=2))
+    plan_reminders()
+    assert queries() == before
+
+
+@pytest.mark.parametrize("role", [roles.AGENT, roles.ANALYST, roles.MARKETING_EDITOR])
+def test_nobody_writes_due_rows_by_hand(client: Client, role: str) -> None:
+    client.force_login(make_user(role))
+    assert client.get(reverse("admin:reminders_reminder_add")).status_code == 403
+
+
+def test_the_customers_page_shows_what_is_coming(agent: Client) -> None:
+    customer = make_customer()
+    make_order(customer, due_at=_in(days=2))
+    make_rule(spec(1))
+    url = reverse("admin:customers_customer_panel", args=[customer.pk, "coming"])
+    assert "No reminder is planned" in agent.get(url).content.decode()
+    plan_reminders()
+    assert "Bill due" in agent.get(url).content.decode()
+
+
+def test_the_dashboards_card_counts_the_day(agent: Client) -> None:
+    _send_one()
+    make_order(make_customer(), due_at=_in(hours=5))
+    plan_reminders()
+    text = agent.get(reverse("admin:console_card", args=["reminders"])).content.decode()
+    assert "Sent today" in text
+    assert "by the hour" in text
+    assert "could not be loaded" not in text
+
+
+def test_other_apps_can_name_a_rule_and_see_what_is_planned() -> None:
+    make_order(make_customer(), due_at=_in(days=2))
+    rule = make_rule(spec(1))
+    plan_reminders()
+    assert origins.get("reminder").resolve([str(rule.pk), "x"])[str(rule.pk)][0] == "Bill due"
+    assert [line[1:3] for line in planned_sends.get("reminders")(_in(), _in(days=7))] == [("Bill due", 1)]
+
+
+def test_a_persons_copy_has_their_reminders_and_erasure_takes_them() -> None:
+    customer = make_customer()
+    make_order(customer, due_at=_in(days=2))
+    make_rule(spec(1))
+    plan_reminders()
+    road = personal_data.get("reminders.Reminder")
+    assert road.export(customer.pk)[0]["state"] == "planned"
+    assert road.erase(customer.pk) == 1
+
+
+def test_a_trial_says_when_and_by_which_channel_and_writes_nothing(agent: Client) -> None:
+    customer = make_customer(phone="13800138000")
+    order = make_order(customer, due_at=_in(days=4))
+    far = make_order(customer, due_at=_in(days=40))
+    rule = make_rule(spec(2, "hours"))
+    page = _try(agent, rule, q="138 0013 8000")
+    assert [outcome.due_at for outcome in page.context["outcomes"]] == [
+        order.due_at - timedelta(hours=2),
+        far.due_at - timedelta(hours=2),
+    ]
+    assert _words(page) == [
+        "Sent then. By SMS, as things are now.",
+        "Sent then; it is planned 7 days ahead. By SMS, as things are now.",
+    ]
+    assert not Reminder.objects.exists()
+
+
+def test_a_trial_tells_what_planning_then_does(agent: Client) -> None:
+    customer = make_customer(attributes={"birthday": f"1990-{_in(days=3):%m-%d}"})
+    make_order(customer, due_at=_in(days=4))
+    rules = [
+        make_rule(spec(3), spec(2, "hours"), spec(1, side="after")),
+        make_rule(spec(0), anchor="customer.date", attribute="birthday", name="Birthday"),
+    ]
+    told = {
+        (rule.pk, outcome.step.number, outcome.due_at)
+        for rule in rules
+        for outcome in _try(agent, rule, customer=customer.pk).context["outcomes"]
+        if outcome.tone == "green"
+    }
+    plan_reminders()
+    assert told == set(Reminder.objects.values_list("rule", "step", "due_at"))
+
+
+def test_a_trial_gives_the_reason_for_each_no(agent: Client) -> None:
+    customer = make_customer(phone=None, attributes={"birthday": "17 May"})
+    rule = make_rule(spec(2, "hours"))
+    assert _words(_try(agent, rule, customer=customer.pk)) == ["This customer has no order with that date."]
+
+    order = make_order(customer, due_at=_in(days=4), line="food")
+    assert "No contact point" in _words(_try(agent, rule, customer=customer.pk))[0]
+    place_hold(customer_id=customer.pk, scope="subject", scope_value=order.subject, reason="Disputed")
+    assert _words(_try(agent, rule, customer=customer.pk)) == ["Not sent while this order is on hold."]
+    Order.objects.update(state="paid")
+    assert _words(_try(agent, rule, customer=customer.pk)) == ["Not sent: the order is “Paid”."]
+    Order.objects.update(state="placed", due_at=_in(days=-4))
+    assert "too late" in _words(_try(agent, rule, customer=customer.pk))[0]
+
+    hotels = make_rule(spec(2, "hours"), lines=["hotel"])
+    assert "other business lines" in _words(_try(agent, hotels, customer=customer.pk))[0]
+    birthday = make_rule(spec(0), anchor="customer.date", attribute="birthday")
+    assert "is not a date" in _words(_try(agent, birthday, customer=customer.pk))[0]
+    other = make_rule(spec(0), anchor="customer.once", attribute="ends")
+    assert "no field “ends”" in _words(_try(agent, other, customer=customer.pk))[0]
+
+
+def test_a_trial_of_a_draft_says_what_it_would_do_once_active(agent: Client) -> None:
+    customer = make_customer()
+    make_order(customer, due_at=_in(days=4))
+    rule = make_rule(spec(2, "hours", template=make_text(published=False)), active=False)
+    page = _try(agent, rule, customer=customer.pk)
+    assert "once active" in page.content.decode()
+    assert "is not published" in _words(page)[0]
+
+
+def test_a_trial_asks_back_when_several_customers_fit_or_none(agent: Client) -> None:
+    rule = make_rule()
+    for _ in range(12):
+        make_customer(name="Wang Wei")
+    assert len(_try(agent, rule, q="Wang").context["found"]) == 8
+    for entries in ({"q": "nobody"}, {"q": ""}, {}, {"customer": "x"}, {"customer": "9" * 30}, {"q": "\x00"}):
+        assert "No customer fits" in _try(agent, rule, **entries).content.decode()
+
+
+def test_a_trial_needs_the_right_to_see_customers(client: Client) -> None:
+    rule = make_rule()
+    client.force_login(make_user(roles.DEPARTMENT_MEMBER))
+    assert _try(client, rule, q="1").status_code == 403

@@ -43,7 +43,8 @@ FILL = """
 INSERT INTO customers_customer (public_id, external_id, name, locale, time_zone, city, attributes, tags,
     provisional, state, created_at, updated_at, version)
 SELECT gen_random_uuid(), 'B' || n, '客户' || n, 'zh-hans', 'Asia/Shanghai',
-       (ARRAY['上海', '杭州', '成都', '北京'])[n %% 4 + 1], '{"level": "gold"}', '{}', FALSE, 'active', now(), now(), 1
+       (ARRAY['上海', '杭州', '成都', '北京'])[n %% 4 + 1], '{"level": "gold"}', '{}', FALSE, 'active',
+       now(), now(), 1
 FROM generate_series(1, %(people)s) n;
 INSERT INTO customers_contactpoint (customer_id, kind, value, value_hash, last4, masked, "primary", valid,
     invalid_reason, key_id, created_at)

@@ -17,13 +17,14 @@ from notifyhub.messaging.engine.foreground import drain_everything
 from notifyhub.messaging.models import ProviderAccount, Template
 from notifyhub.staff.models import User
 
-# name, template, audience kind and values, channels, how many days ago
-FINISHED: tuple[tuple[str, str, str, list[str], list[str], int], ...] = (
-    ("会员日预告 · 十月", "member-day", "all", [], ["push"], 21),
-    ("三亚暖冬机酒早订", "sanya-winter", "city", ["上海", "北京", "杭州", "成都"], ["wechat", "email"], 8),
-    ("秋冬火锅季 · 预热", "autumn-hotpot", "all", [], ["push", "sms", "email"], 2),
+# name, template, audience kind and values, channels; and how many days ago
+Plan = tuple[str, str, str, list[str], list[str]]
+FINISHED: tuple[tuple[int, Plan], ...] = (
+    (21, ("会员日预告 · 十月", "member-day", "all", [], ["push"])),
+    (8, ("三亚暖冬机酒早订", "sanya-winter", "city", ["上海", "北京", "杭州", "成都"], ["wechat", "email"])),
+    (2, ("秋冬火锅季 · 预热", "autumn-hotpot", "all", [], ["push", "sms", "email"])),
 )
-RUNNING = ("三亚暖冬机酒 · 第二轮", "sanya-winter", "all", [], ["wechat"])
+RUNNING: Plan = ("三亚暖冬机酒 · 第二轮", "sanya-winter", "all", [], ["wechat"])
 # So slow that a visitor of the first minutes still finds it under way.
 SLOW = 2
 
@@ -66,9 +67,10 @@ def _launch(campaign: Campaign) -> Run:
 
 def _move_back(run: Run, days: int) -> None:
     by = timedelta(days=days, minutes=run.pk * 37)
+    values: dict[str, Any] = {"by": by, "id": run.dispatch_id}
     with connection.cursor() as cursor:
         for sql in _MOVE:
-            cursor.execute(sql, {"by": by, "id": run.dispatch_id})
+            cursor.execute(sql, values)
     run.refresh_from_db()
     launched = run.launched_at - by
     Campaign.objects.filter(pk=run.campaign_id).update(created_at=launched - timedelta(days=1))
@@ -91,7 +93,7 @@ def _move_back(run: Run, days: int) -> None:
 
 def load(say: Callable[[str], None]) -> None:
     """Launch the demo's campaigns and give the finished ones their past."""
-    for *plan, days in FINISHED:
+    for days, plan in FINISHED:
         run = _launch(_plan(*plan))
         drain_everything()
         mirror_runs()

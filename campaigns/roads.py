@@ -62,7 +62,7 @@ def planned_sends(start: datetime, end: datetime) -> Sequence[PlannedSend]:
             url=_page(run.campaign_id),
             tone=run_look(run)["tone"],
             label=run_look(run)["label"],
-            count=run.expected,
+            people=run.expected,
         )
         for run in runs
     ]

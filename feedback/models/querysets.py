@@ -1,12 +1,15 @@
 """Questions about cases."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Count, Q
 
 from feedback.models.flow import OPEN_STATES, WAITING, CaseState
+
+if TYPE_CHECKING:
+    from feedback.models.case import Case  # noqa: F401
 
 DUE_SOON = timedelta(minutes=30)
 
@@ -15,7 +18,7 @@ def _own_teams(user: Any) -> Any:
     return user.memberships.values("team_id")
 
 
-class CaseQuerySet(models.QuerySet):
+class CaseQuerySet(models.QuerySet["Case"]):
     """Adjectives filter; `visible_to` is the one predicate of lists, pages, actions and search."""
 
     def visible_to(self, user: Any) -> "CaseQuerySet":

@@ -155,7 +155,7 @@ class PlannedSend(NamedTuple):
 
     at: datetime
     title: Any
-    count: int | None = None
+    people: int | None = None
     url: str = ""
     tone: str = "grey"
     label: Any = ""

@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, MessageCopy
+from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem
 from notifyhub.messaging.rendering.variables import masked
 from notifyhub.messaging.services.copies import show_many
 
@@ -20,7 +20,7 @@ def export_items(customer_id: int) -> Any:
             "dispatch": row.dispatch.title,
             "at": row.dispatch.created_at,
             "subject": row.subject_ref,
-            "variables": masked(json.loads(row.variables)) if row.variables else {},
+            "variables": masked(json.loads(str(row.variables))) if row.variables else {},
         }
         for row in rows
     ]
@@ -70,5 +70,5 @@ def register() -> None:
         DispatchItem._meta.label, PersonalData(export=export_items, erase=erase_items), order=60
     )
     personal_data.register(
-        MessageCopy._meta.label, PersonalData(export=export_messages, erase=erase_messages), order=60
+        Delivery._meta.label, PersonalData(export=export_messages, erase=erase_messages), order=60
     )

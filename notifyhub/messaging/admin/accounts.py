@@ -227,12 +227,12 @@ class ProviderAccountAdmin(SimpleHistoryAdmin, ModelAdmin):
         return False
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return AccountPage.as_view(model_admin=self)(request)
+        return AccountPage.as_view(model_admin=self)(request)  # type: ignore[return-value]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        return AccountPage.as_view(model_admin=self)(request, pk=object_id)
+        return AccountPage.as_view(model_admin=self)(request, pk=object_id)  # type: ignore[return-value]
 
     @display(description=gettext_lazy("channel"), ordering="channel")
     def shown_channel(self, account: ProviderAccount) -> SafeString:

@@ -240,7 +240,7 @@ class DispatchAdmin(LedgerAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        return DispatchPage.as_view(model_admin=self)(request, pk=object_id)
+        return DispatchPage.as_view(model_admin=self)(request, pk=object_id)  # type: ignore[return-value]
 
     def get_urls(self) -> list[Any]:
         def page(route: str, view: Any, name: str) -> Any:

@@ -114,7 +114,7 @@ def program_of_version(version: TemplateVersion) -> Program:
 def program_for(dispatch: Dispatch) -> Program:
     """Return what `dispatch` sends: its template version, or its one-off text, which is not Liquid."""
     if dispatch.template_version_id is None:
-        text = json.loads(dispatch.text or "{}")
+        text = json.loads(str(dispatch.text or "{}"))
         subject = _BREAKS.sub(" ", text.get("subject") or "").strip()
         return Program({}, Rendered(subject, text.get("body") or "", text.get("html") or None))
     if dispatch.template_version_id in _programs:

@@ -43,8 +43,7 @@ _SYNONYMS = {
     "phone": "phone mobile mobilephone cellphone cell tel telephone phonenumber mobilenumber mobileno "
     "phoneno contactphone contactnumber msisdn 手机号 手机 手机号码 电话 电话号码 联系电话 联系方式 "
     "移动电话 联系手机 会员手机 客户手机 注册手机 注册手机号",
-    "email": "email emailaddress mail mailaddress 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 "
-    "电子邮件地址 邮件地址",
+    "email": "email emailaddress mail mailaddress 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电子邮件地址 邮件地址",
     "city": "city town cityname 城市 所在城市 所在地 市 常住城市 居住城市",
     "tags": "tags tag labels label 标签 客户标签 用户标签 会员标签",
     "locale": "language locale lang preferredlanguage 语言 首选语言 语种 偏好语言",

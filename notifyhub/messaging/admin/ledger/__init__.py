@@ -19,7 +19,7 @@ class DeliveryAdmin(LedgerAdmin):
     """The ledger. All its pages are our own: lists by key, never by count."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return MessageList.as_view(model_admin=self)(request)
+        return MessageList.as_view(model_admin=self)(request)  # type: ignore[return-value]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

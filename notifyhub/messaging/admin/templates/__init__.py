@@ -115,12 +115,12 @@ class TemplateAdmin(ModelAdmin):
         return when(template.updated_at)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return CreatePage.as_view(model_admin=self)(request)
+        return CreatePage.as_view(model_admin=self)(request)  # type: ignore[return-value]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        return studio.StudioPage.as_view(model_admin=self)(request, pk=object_id)
+        return studio.StudioPage.as_view(model_admin=self)(request, pk=object_id)  # type: ignore[return-value]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

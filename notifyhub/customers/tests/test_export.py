@@ -8,9 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from openpyxl import load_workbook
 
 from notifyhub.customers.models import ContactPoint, Customer, Segment, SegmentMember
+from notifyhub.customers.services.exporting.rows import COLUMNS, header
+from notifyhub.customers.services.importing.columns import guess_mapping
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.customers.tests.importing import run_command
 from notifyhub.staff.models import AuditEntry, Job
@@ -119,3 +122,10 @@ def test_full_values_need_the_permission_to_reveal(client: Client, settings, tmp
     assert run_waiting_jobs() == 1
     sheet = load_workbook(result_of(Job.objects.get())).active
     assert "+8613800001111" in [cell.value for cell in sheet["D"]]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_column_names_are_understood_in_each_language(language: str) -> None:
+    with translation.override(language):
+        names = header(["level", "ＶＩＰ"])
+    assert guess_mapping(names) == [*COLUMNS, "attribute:level", "attribute:ＶＩＰ"]

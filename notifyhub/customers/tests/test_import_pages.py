@@ -160,3 +160,17 @@ def test_the_list_shows_the_buttons_to_those_who_may(client: Client, operator: U
     assert page("") in client.get(url).content.decode()
     client.force_login(make_user("agent"))
     assert page("") not in client.get(url).content.decode()
+
+
+def test_the_pages_ask_as_much_for_many_bad_rows_as_for_few(
+    client: Client, operator: User, django_assert_max_num_queries
+) -> None:
+    run = upload(client, "id,phone\n" + "".join(f"E{n},1\n" for n in range(3000)))
+    with django_assert_max_num_queries(40):
+        client.get(page("columns", run))
+    client.post(page("consent", run), {"decision": "nobody"})
+    client.post(page("confirm", run))
+    run_waiting_jobs()
+    for address in (page("result", run), page("")):
+        with django_assert_max_num_queries(30):
+            assert client.get(address).status_code == 200

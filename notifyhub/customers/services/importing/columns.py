@@ -51,7 +51,7 @@ _SYNONYMS = {
     "wechat": "wechat wechatopenid openid 微信 微信openid 微信id",
     "wecom": "wecom wecomid wecomuserid 企业微信 企业微信id",
     "dingtalk": "dingtalk dingtalkid dingtalkuserid 钉钉 钉钉id",
-    "push": "push pushtoken apppushtoken devicetoken registrationid 推送令牌 设备令牌",
+    "push": "push pushtoken apppushtoken devicetoken registrationid 推送令牌 app推送令牌 设备令牌",
     f"{ATTRIBUTE}birthday": "birthday birthdate dateofbirth dob 生日 出生日期 出生年月 出生年月日",
     f"{ATTRIBUTE}gender": "gender sex 性别",
     f"{ATTRIBUTE}level": "level memberlevel tier vip viplevel 等级 会员等级 级别 会员级别",

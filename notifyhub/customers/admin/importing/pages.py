@@ -1,4 +1,4 @@
-"""Import and export pages of the customer list: upload, columns, consent, start, result."""
+"""The pages of an import, one per step."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
@@ -16,26 +16,23 @@ from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Refused
 from notifyhub.core.forms import PageForm
 from notifyhub.customers.admin.consent_step import ConsentForm, consent_of
-from notifyhub.customers.admin.exporting import ExportPage
-from notifyhub.customers.models import CustomerImport, Segment, Topic
-from notifyhub.customers.services.importing import uploads
-from notifyhub.customers.services.importing.columns import ATTRIBUTE, FIELDS, label_of, meaning_of
-from notifyhub.customers.services.importing.plans import ImportPlan
-from notifyhub.customers.services.importing.previews import (
-    SMALL_FILE_BYTES,
-    Check,
-    Sample,
-    check_file,
-    sample_file,
+from notifyhub.customers.admin.importing.showing import (
+    DELIMITER_LABELS,
+    check_draft,
+    columns_of,
+    in_words,
+    shown_rows,
 )
+from notifyhub.customers.models import CustomerImport, Segment, Topic
+from notifyhub.customers.models.consent import Channel
+from notifyhub.customers.services.importing import uploads
+from notifyhub.customers.services.importing.columns import label_of
+from notifyhub.customers.services.importing.plans import ImportPlan
+from notifyhub.customers.services.importing.previews import sample_file
 from notifyhub.customers.services.importing.problems import problem_lines, reason_of
-from notifyhub.customers.services.importing.reading import read_row
 from notifyhub.customers.services.importing.sniffing import DELIMITERS, ENCODINGS
-from notifyhub.customers.services.upsert import RowProblem
 
 State = CustomerImport.State
-CHECKED_ROWS = 5000
-DELIMITER_LABELS = {",": gettext_lazy("Comma"), "\t": gettext_lazy("Tab"), ";": gettext_lazy("Semicolon")}
 
 
 class UploadForm(PageForm):
@@ -129,14 +126,14 @@ class ColumnsPage(_Step):
         mapping = kwargs.pop("mapping", None) or list(plan.mapping)
         check = None
         if not kwargs.get("error"):
-            check = _check(run, plan)
+            check = check_draft(run, plan)
         return super().get_context_data(
             run=run,
             sample=sample,
-            columns=_columns(sample, mapping),
-            rows=_shown_rows(sample, mapping),
+            columns=columns_of(sample, mapping),
+            rows=shown_rows(sample, mapping),
             check=check,
-            found=[_in_words(problem) for problem in check.problems[:20]] if check else [],
+            found=[in_words(problem) for problem in check.problems[:20]] if check else [],
             encodings=ENCODINGS,
             encoding_label=ENCODINGS.get(sample.encoding, ""),
             delimiters=[(key, DELIMITER_LABELS[key]) for key in DELIMITERS],
@@ -205,7 +202,7 @@ class ConfirmPage(_Step):
         plan = ImportPlan.from_json(run.plan)
         topics = {topic.code: str(topic) for topic in Topic.objects.all()}
         grants = (
-            [(topics.get(code, code), channel) for code, channel in plan.consent.grants]
+            [(topics.get(code, code), Channel(channel).label) for code, channel in plan.consent.grants]
             if plan.consent
             else []
         )
@@ -216,7 +213,7 @@ class ConfirmPage(_Step):
             consent=plan.consent,
             static_list=Segment.objects.filter(pk=plan.list_id).first() if plan.list_id else None,
             grants=grants,
-            check=_check(run, plan),
+            check=check_draft(run, plan),
             **kwargs,
         )
 
@@ -276,78 +273,3 @@ class DiscardPage(_Step):
         uploads.discard_draft(run_id=run.pk)
         messages.success(request, _("The upload was deleted; nothing was imported."))
         return redirect("admin:customers_customer_import")
-
-
-class ImportExportPages:
-    """Mix into the admin of customers: adds the addresses, and says which buttons the viewer may see.
-
-    The list shows the buttons with `{% include "customers/import/buttons.html" %}`.
-    """
-
-    admin_site: Any
-
-    def get_urls(self) -> list[Any]:
-        """Return the pages' addresses before the ones of the admin."""
-        views: dict[str, tuple[str, Any]] = {
-            "import/": ("import", UploadPage),
-            "import/<int:pk>/": ("import_columns", ColumnsPage),
-            "import/<int:pk>/consent/": ("import_consent", ConsentPage),
-            "import/<int:pk>/confirm/": ("import_confirm", ConfirmPage),
-            "import/<int:pk>/result/": ("import_result", ResultPage),
-            "import/<int:pk>/problems/": ("import_problems", ProblemsFile),
-            "import/<int:pk>/discard/": ("import_discard", DiscardPage),
-            "export/": ("export", ExportPage),
-        }
-        own = [
-            path(
-                address,
-                self.admin_site.admin_view(view.as_view(model_admin=self)),
-                name=f"customers_customer_{name}",
-            )
-            for address, (name, view) in views.items()
-        ]
-        return [*own, *super().get_urls()]  # type: ignore[misc]
-
-
-def _check(run: CustomerImport, plan: ImportPlan) -> Check | None:
-    """Return what an import would do: of the whole file if it is small, else of its first rows."""
-    source = Path(run.path)
-    limit = None if source.stat().st_size <= SMALL_FILE_BYTES else CHECKED_ROWS
-    try:
-        return check_file(source, plan, limit=limit, keep=20)
-    except Refused:
-        return None
-
-
-def _columns(sample: Sample, mapping: list[str]) -> list[dict[str, Any]]:
-    columns = []
-    for place, name in enumerate(sample.header):
-        chosen = mapping[place] if place < len(mapping) else ""
-        meaning = meaning_of(name)
-        key = meaning.removeprefix(ATTRIBUTE) if meaning.startswith(ATTRIBUTE) else name[:60]
-        choices = [("", _("Leave out")), *((field, str(label)) for field, label in FIELDS.items())]
-        own = chosen if chosen.startswith(ATTRIBUTE) else ATTRIBUTE + (key or f"column_{place + 1}")
-        choices.append((own, label_of(own)))
-        columns.append({"place": place, "name": name, "chosen": chosen, "choices": choices})
-    return columns
-
-
-def _shown_rows(sample: Sample, mapping: list[str]) -> list[dict[str, Any]]:
-    """Return the first rows as understood; phone and email masked like everywhere."""
-    shown = []
-    for record in sample.records:
-        row = read_row(record, mapping) if len(mapping) == len(sample.header) else None
-        if isinstance(row, RowProblem):
-            shown.append({"line": record.line, "cells": [], "problem": _in_words(row)})
-            continue
-        cells = list(record.cells)
-        for place, field in enumerate(mapping):
-            if row is not None and field in row.contacts:
-                cells[place] = row.contacts[field].masked
-        shown.append({"line": record.line, "cells": cells, "problem": None})
-    return shown
-
-
-def _in_words(problem: RowProblem) -> tuple[int, str, str, str]:
-    column = label_of(problem.column) if problem.column else ""
-    return problem.line, column, problem.value, reason_of(problem.code, problem.params)

@@ -22,6 +22,8 @@ os.environ.setdefault("NOTIFYHUB_ALLOW_RECIPIENTS", "*")
 
 import django
 
+# Django must know its settings before its models are imported.
+# ruff: noqa: E402
 django.setup()
 
 from django.db import connection
@@ -43,8 +45,8 @@ FILL = """
 INSERT INTO customers_customer (public_id, external_id, name, locale, time_zone, city, attributes, tags,
     provisional, state, created_at, updated_at, version)
 SELECT gen_random_uuid(), 'B' || n, '客户' || n, 'zh-hans', 'Asia/Shanghai',
-       (ARRAY['上海', '杭州', '成都', '北京'])[n %% 4 + 1], '{"level": "gold"}', '{}', FALSE, 'active',
-       now(), now(), 1
+       (ARRAY['上海', '杭州', '成都', '北京'])[n %% 4 + 1], '{"level": "gold"}', '{}', FALSE,
+       'active', now(), now(), 1
 FROM generate_series(1, %(people)s) n;
 INSERT INTO customers_contactpoint (customer_id, kind, value, value_hash, last4, masked, "primary", valid,
     invalid_reason, key_id, created_at)
@@ -145,7 +147,7 @@ def main() -> None:
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()
     name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         world = make_world(options.people)
         values = {

@@ -11,9 +11,14 @@ from notifyhub.messaging.signals import dispatch_finished
 
 logger = logging.getLogger(__name__)
 State = Dispatch.State
+ENDING: dict[str, str] = {State.RUNNING: State.FINISHED, State.CANCELLING: State.CANCELLED}
 
-_OPEN_ROW = """
-SELECT EXISTS (SELECT 1 FROM messaging_delivery WHERE dispatch_id = %s AND state = 0)
+# Dispatches ended in one transaction: a thousand one-message dispatches a second must not mean as many.
+AT_ONCE = 500
+
+_WITH_OPEN_ROWS = """
+SELECT w.id FROM unnest(%s::bigint[]) AS w(id)
+WHERE EXISTS (SELECT 1 FROM messaging_delivery d WHERE d.dispatch_id = w.id AND d.state = 0)
 """
 
 # Rows that no batch will ever reach: a guard against our own mistakes, which must not lose a message.
@@ -35,37 +40,33 @@ def finish_dispatches() -> int:
     open_states = [State.RUNNING, State.CANCELLING, State.PAUSED, State.PLANNING]
     states = dict(Dispatch.objects.filter(state__in=open_states).values_list("pk", "state"))
     counts = fold_counts(list(states))
-    ended = 0
-    for dispatch_id, state in states.items():
-        # What is still being planned or is paused cannot end, whatever its batches say. Without batches
-        # nobody was there to send to.
-        found = counts.get(dispatch_id)
-        if state in (State.RUNNING, State.CANCELLING) and not (found and found.batches_open):
-            ended += _end(dispatch_id)
-    return ended
+    # What is still being planned or is paused cannot end, whatever its batches say. Without batches nobody
+    # was there to send to.
+    done = [
+        dispatch_id
+        for dispatch_id, state in states.items()
+        if state in ENDING and not (dispatch_id in counts and counts[dispatch_id].batches_open)
+    ]
+    return sum(_end(done[start : start + AT_ONCE]) for start in range(0, len(done), AT_ONCE))
 
 
-def _end(dispatch_id: int) -> int:
+def _end(ids: list[int]) -> int:
+    now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
-        dispatch = Dispatch.objects.select_for_update().get(pk=dispatch_id)
-        if dispatch.state not in (State.RUNNING, State.CANCELLING):
-            return 0
-        # Now that nobody can add to it: a last look, since batches may have come while we counted.
-        found = fold_counts([dispatch_id]).get(dispatch_id)
-        if found and found.batches_open:
-            return 0
-        cursor.execute(_OPEN_ROW, [dispatch_id])
-        if cursor.fetchone()[0]:
+        rows = Dispatch.objects.select_for_update(skip_locked=True).filter(pk__in=ids, state__in=ENDING)
+        locked = dict(rows.values_list("pk", "state"))
+        # A last look, since batches may have come while we counted.
+        counts = fold_counts(list(locked))
+        quiet = [one for one in locked if not (one in counts and counts[one].batches_open)]
+        cursor.execute(_WITH_OPEN_ROWS, [quiet])
+        orphaned = {row[0] for row in cursor.fetchall()}
+        for dispatch_id in orphaned:
             logger.error("Dispatch %s has rows that belong to no batch; they get one", dispatch_id)
             cursor.execute(_ADOPT, [dispatch_id])
-            return 0
-        cancelled = dispatch.state == State.CANCELLING
-        ended = Dispatch.FLOW.advance(
-            Dispatch.objects.filter(pk=dispatch_id),
-            to=State.CANCELLED if cancelled else State.FINISHED,
-            finished_at=timezone.now(),
-            rate=None,
-        )
-    if ended:
+        ended = [one for one in quiet if one not in orphaned]
+        for before, after in ENDING.items():
+            chosen = Dispatch.objects.filter(pk__in=[one for one in ended if locked[one] == before])
+            Dispatch.FLOW.advance(chosen, to=after, finished_at=now, rate=None)
+    for dispatch_id in ended:
         dispatch_finished.send_robust(sender=None, dispatch_id=dispatch_id)
-    return ended
+    return len(ended)

@@ -1,15 +1,19 @@
 """Making the rows and batches of a dispatch, a range of recipients at a time."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.gates import gates_of
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
 from notifyhub.messaging.models import Batch, Dispatch
+
+logger = logging.getLogger(__name__)
 
 # The id block of the sequence is as large (see the first migration), so one range fits into one block.
 CHUNK = 50_000
@@ -80,7 +84,11 @@ def plan_chunk(*, dispatch_id: int) -> bool:
     dispatch = Dispatch.objects.select_related("topic").filter(pk=dispatch_id).first()
     if dispatch is None or dispatch.state != Dispatch.State.PLANNING:
         return False
-    gates = gates_of(dispatch)
+    try:
+        gates = gates_of(dispatch)
+    except Refused as refusal:
+        _give_up(dispatch, refusal)
+        return False
     with connection.cursor() as cursor:
         # Compiling costs more than it saves on statements of this size.
         cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
@@ -103,6 +111,16 @@ def plan_chunk(*, dispatch_id: int) -> bool:
         )
         bells.ring_for(dispatch.priority)
     return True
+
+
+def _give_up(dispatch: Dispatch, refusal: Refused) -> None:
+    """End a dispatch whose rule was good when it was accepted and is not any more (its field is gone)."""
+    logger.error("Dispatch %s cannot be planned: %s", dispatch.pk, refusal)
+    Dispatch.FLOW.advance(
+        Dispatch.objects.filter(pk=dispatch.pk),
+        to=Dispatch.State.CANCELLING,
+        pause_reason=str(refusal)[:200],
+    )
 
 
 def _source(gates: Gates) -> dict[str, str]:

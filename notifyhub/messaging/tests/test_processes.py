@@ -17,6 +17,7 @@ from notifyhub.customers.services.contacts import contact_row, read_contact
 from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.planner import plan_dispatch
+from notifyhub.messaging.engine.reaper import reap_expired_leases
 from notifyhub.messaging.models import Batch, Delivery, Dispatch
 from notifyhub.messaging.services.accounts import create_account
 from notifyhub.messaging.services.dispatches import progress
@@ -164,3 +165,43 @@ def test_a_killed_worker_child_is_replaced_and_the_rest_is_sent(accepted: Path, 
     assert found.get("unknown", 0) <= WINDOW
     assert max(Counter(lines_of(accepted)).values()) == 1
     assert_counts_are_the_ledger(dispatch)
+
+
+def test_a_slow_server_does_not_cost_the_lease(tmp_path: Path) -> None:
+    with sink(tmp_path, delay=0.05) as (port, log):
+        values = {"host": "127.0.0.1", "port": port, "security": "none", "from_email": "news@shop.example"}
+        create_account(channel="email", backend="smtp", name="Slow", values={**values, "connections": 2})
+        topic = make_topic()
+        make_people(100, topic)
+        dispatch = dispatch_to(topic=topic)
+        plan_dispatch(dispatch_id=dispatch.pk)
+        with running(*ONCE, output=tmp_path / "worker.log") as worker:
+            # One window takes two and a half leases; the reaper finds nothing to take meanwhile.
+            while worker.poll() is None:
+                assert reap_expired_leases() == 0
+                time.sleep(0.1)
+        assert states(dispatch) == {"sent": 100}
+        assert len(lines_of(log)) == 100
+
+
+def test_a_worker_stopped_for_longer_than_its_lease_changes_nothing_when_it_wakes(tmp_path: Path) -> None:
+    with sink(tmp_path, delay=0.05) as (port, log):
+        values = {"host": "127.0.0.1", "port": port, "security": "none", "from_email": "news@shop.example"}
+        create_account(channel="email", backend="smtp", name="Slow", values={**values, "connections": 2})
+        topic = make_topic()
+        make_people(100, topic)
+        dispatch = dispatch_to(topic=topic)
+        plan_dispatch(dispatch_id=dispatch.pk)
+        output = tmp_path / "worker.log"
+        with running(*ONCE, output=output) as worker:
+            wait_for(lambda: len(lines_of(log)) >= 10)
+            os.kill(worker.pid, signal.SIGSTOP)
+            wait_for(lambda: reap_expired_leases() == 1)
+            assert states(dispatch) == {"unknown": 100}
+            os.kill(worker.pid, signal.SIGCONT)
+            worker.wait(timeout=60)
+        assert "was taken away" in output.read_text()
+        assert states(dispatch) == {"unknown": 100}
+        # It noticed by its own clock that its lease had run out, and handed over no more than was under way.
+        assert len(lines_of(log)) <= 20
+        assert_counts_are_the_ledger(dispatch)

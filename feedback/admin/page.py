@@ -105,11 +105,14 @@ class CaseView(ServicePage):
             and case.state in OPEN_STATES
             and (user.has_perm("feedback.assign_case") or case.owned_by(user))
         )
+        # The service refuses it for serious ones, so the button would only disappoint.
+        may_void = "void" in legal and not case.is_serious_complaint
         now = timezone.localtime()
         return {
             "legal": legal,
             "may_claim": may_work and case.owner_id is None and case.state in OPEN_STATES,
             "may_assign": may_assign,
+            "may_void": may_void,
             "colleagues": self.colleagues(case) if may_assign else [],
             "may_edit": may_work
             and (not case.owner_id or case.owned_by(user) or user.has_perm("feedback.assign_case")),
@@ -120,7 +123,7 @@ class CaseView(ServicePage):
             ],
             "reason_dialogs": [
                 ("reopen", _("Open again"), "reopen" in legal),
-                ("void", _("Set aside as no case"), "void" in legal),
+                ("void", _("Set aside as no case"), may_void),
             ],
             "unverified": _("unverified"),
             "decisions": Case.Decision.choices,

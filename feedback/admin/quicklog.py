@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from feedback.admin.base import ServicePage, is_htmx
@@ -127,13 +127,13 @@ class LogPage(LogMixin):
         pk = _number(values["attach"])
         case = Case.objects.visible_to(self.request.user).filter(pk=pk).first()
         if case is None:
-            raise Refused(_t("This case cannot be found any more. Log a new one."), field="phone")
+            raise Refused(gettext("This case cannot be found any more. Log a new one."), field="phone")
         said = "\n".join(
             part for part in (values.get("summary", ""), values.get("detail", "")) if part.strip()
         )
         if not said.strip():
             raise Refused(
-                _t("Write in one line what the caller says; it is added to that case."), field="summary"
+                gettext("Write in one line what the caller says; it is added to that case."), field="summary"
             )
         log_call(case_id=case.pk, actor=self.request.user, body=said)  # type: ignore[arg-type]
         return case

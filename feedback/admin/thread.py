@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy as _
 
 from feedback.models import Case, CaseEvent, CaseState, Interaction
 from feedback.services.replies import show_ledger_state
@@ -14,28 +14,28 @@ LINES = 200
 # These events stand in the thread as what was said.
 SPOKEN = (Interaction.Kind.REPLY, Interaction.Kind.NOTE, Interaction.Kind.CALL)
 WORDS = {
-    "log": _l("logged the case"),
-    "receive": _l("The case came in"),
-    "claim": _l("claimed the case"),
-    "assign": _l("assigned the case"),
-    "first_reply": _l("took the case by answering"),
-    "wait_customer": _l("set it waiting for the customer"),
-    "wait_dept": _l("set it waiting for a department"),
-    "wait_third": _l("set it waiting for a third party"),
-    "customer_replied": _l("The customer was heard; the case is open again"),
-    "resume": _l("took the case up again"),
-    "resolve": _l("resolved the case"),
-    "reopen": _l("opened the case again"),
-    "close": _l("Closed after seven quiet days"),
-    "void": _l("set the case aside"),
-    "restore": _l("took the case back"),
-    "merge": _l("merged the case"),
-    "update": _l("corrected the facts"),
-    "name_customer": _l("found out who the customer is"),
-    "reply_failed": _l("A reply failed"),
-    "retry": _l("sent a failed reply again"),
-    "customer_merged": _l("The customer was merged with another row"),
-    "customer_unmerged": _l("The customer's merge was undone"),
+    "log": _("logged the case"),
+    "receive": _("The case came in"),
+    "claim": _("claimed the case"),
+    "assign": _("assigned the case"),
+    "first_reply": _("took the case by answering"),
+    "wait_customer": _("set it waiting for the customer"),
+    "wait_dept": _("set it waiting for a department"),
+    "wait_third": _("set it waiting for a third party"),
+    "customer_replied": _("The customer was heard; the case is open again"),
+    "resume": _("took the case up again"),
+    "resolve": _("resolved the case"),
+    "reopen": _("opened the case again"),
+    "close": _("Closed after seven quiet days"),
+    "void": _("set the case aside"),
+    "restore": _("took the case back"),
+    "merge": _("merged the case"),
+    "update": _("corrected the facts"),
+    "name_customer": _("found out who the customer is"),
+    "reply_failed": _("A reply failed"),
+    "retry": _("sent a failed reply again"),
+    "customer_merged": _("The customer was merged with another row"),
+    "customer_unmerged": _("The customer's merge was undone"),
 }
 
 

@@ -60,11 +60,13 @@ class Category(models.Model):
             models.CheckConstraint(
                 name="feedback_category_digit_on_first_level",
                 condition=Q(digit__isnull=True) | Q(level=1, digit__gte=1, digit__lte=8),
+                violation_error_message=_("Digits 1 to 8 belong to categories of the first level."),
             ),
             models.UniqueConstraint(
                 fields=["digit"],
                 condition=Q(active=True, digit__isnull=False),
                 name="feedback_category_digit_once",
+                violation_error_message=_("Another category has this code or this digit already."),
             ),
         ]
 

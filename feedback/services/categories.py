@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -88,6 +88,10 @@ def ensure_categories() -> int:
 
 def ensure_after_migrate(**kwargs: Any) -> None:
     """Receiver of post_migrate: a house without categories cannot log a case."""
+    tables = connection.introspection.table_names()
+    if Category._meta.db_table not in tables or SlaPolicy._meta.db_table not in tables:
+        # Only another app was migrated, or this one back to nothing.
+        return
     ensure_categories()
     clocks.ensure_policies()
 

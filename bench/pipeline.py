@@ -23,7 +23,6 @@ os.environ.setdefault("NOTIFYHUB_ALLOW_RECIPIENTS", "*")
 import django
 
 # Django must know its settings before its models are imported.
-# ruff: noqa: E402
 django.setup()
 
 from django.db import connection

@@ -1,8 +1,7 @@
-"""Provider accounts: a form made from the settings that the backend declares."""
+"""Provider accounts: the list, and the page of one."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,8 +19,9 @@ from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Refused
 from notifyhub.core.templatetags.nh import chip
 from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.admin.account_form import PREFIX, AccountForm
 from notifyhub.messaging.admin.templates.create import dressed
-from notifyhub.messaging.channels.base import Backend, SettingField
+from notifyhub.messaging.channels.base import Backend
 from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.looks import CHANNEL_ICONS
 from notifyhub.messaging.models import AccountGate, ProviderAccount
@@ -34,57 +34,7 @@ from notifyhub.messaging.services.accounts import (
 
 # Kept in memory for tests and benches; nobody configures it by hand.
 HIDDEN = frozenset({"memory"})
-PREFIX = "set_"
 CIRCUIT_TONES = {"closed": "green", "open": "red", "half_open": "orange"}
-
-
-def form_field(one: SettingField, *, secret_is_set: bool) -> forms.Field:
-    """Return the form field of one declared setting; a secret is written and never shown."""
-    given: dict[str, Any] = {"label": one.label, "help_text": one.help_text, "initial": one.default}
-    required = one.required and not secret_is_set
-    if one.secret:
-        hint = _("Kept as it is unless you type a new one") if secret_is_set else ""
-        attrs = {"autocomplete": "new-password", "placeholder": hint}
-        given["initial"] = ""
-        return forms.CharField(required=required, widget=forms.PasswordInput(attrs=attrs), **given)
-    if one.kind == "boolean":
-        return forms.BooleanField(required=False, **given)
-    if one.kind == "integer":
-        return forms.IntegerField(required=required, min_value=0, **given)
-    if one.kind == "choice":
-        return forms.ChoiceField(required=required, choices=one.choices, **given)
-    return forms.CharField(required=required, max_length=500, **given)
-
-
-class AccountForm(forms.Form):
-    """Name, order and speed of an account; the backend's settings are added as `set_…`."""
-
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
-    priority = forms.IntegerField(
-        label=gettext_lazy("Priority"),
-        min_value=0,
-        max_value=32767,
-        initial=100,
-        help_text=gettext_lazy("The lowest number is tried first."),
-    )
-    rate_per_second = forms.IntegerField(
-        label=gettext_lazy("Messages a second"), min_value=1, max_value=1_000_000, initial=100
-    )
-    active = forms.BooleanField(label=gettext_lazy("Active"), required=False, initial=True)
-    expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, backend: type[Backend], kept: set[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for one in backend.fields:
-            self.fields[PREFIX + one.name] = form_field(one, secret_is_set=one.name in kept)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the typed values of the backend's settings."""
-        return {
-            name.removeprefix(PREFIX): "" if value is None else value
-            for name, value in self.cleaned_data.items()
-            if name.startswith(PREFIX)
-        }
 
 
 class AccountPage(PageMixin, FormView):

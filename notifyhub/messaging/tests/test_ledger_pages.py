@@ -267,7 +267,7 @@ def test_a_customer_can_have_a_copy_of_it_all_and_be_forgotten() -> None:
     customer = make_customer()
     send(customer, text={"subject": "Hi", "body": "Hello"})
     DispatchItem.objects.update(variables='{"secret_code": "482913", "order": "H1"}')
-    copies = personal_data.get("messaging.MessageCopy")
+    copies = personal_data.get("messaging.Delivery")
     items = personal_data.get("messaging.DispatchItem")
     assert copies is not None
     assert items is not None

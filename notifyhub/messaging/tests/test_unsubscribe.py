@@ -77,7 +77,7 @@ def test_other_topics_can_be_chosen(client: Client) -> None:
     assert ConsentRecord.objects.filter(customer=customer).count() == 4
 
 
-@pytest.mark.parametrize("token", ["x", "a:b:c", "é" * 50, "x" * 5000, "%00"])
+@pytest.mark.parametrize("token", ["x", "a:b:c", "é" * 50, "x" * 5000])
 def test_garbage_is_a_polite_page(client: Client, token: str) -> None:
     for answer in (client.get(f"/u/{token}"), client.post(f"/u/{token}", ONE_CLICK)):
         assert answer.status_code == 404

@@ -1,0 +1,58 @@
+"""One message, and the messages of one customer."""
+
+from datetime import datetime
+
+from django.db import connection
+from django.db.models.functions import Coalesce
+
+from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
+from notifyhub.messaging.services.ledger.lines import MessageLine, read_lines
+from notifyhub.messaging.services.ledger.listing import read_numbers
+
+OF_ONE_CUSTOMER = 2_000
+
+
+def messages_of(customer_id: int, limit: int, before: datetime | None = None) -> list[MessageLine]:
+    """Return a customer's latest messages, older than `before` if given, newest first."""
+    recent = Delivery.objects.filter(customer_id=customer_id).order_by("-id").values("id")[:OF_ONE_CUSTOMER]
+    rows = Delivery.objects.filter(customer_id=customer_id, id__in=recent).annotate(
+        at=Coalesce("settled_at", "send_at")
+    )
+    if before is not None:
+        rows = rows.filter(at__lt=before)
+    return read_lines(list(rows.order_by("-at", "-id")[:limit]))
+
+
+def find_message(reference: str) -> tuple[Dispatch, Delivery] | None:
+    """Return the message named "dispatch-id" with its dispatch, or None."""
+    numbers = read_numbers(reference, 2)
+    if numbers is None:
+        return None
+    delivery = Delivery.objects.filter(dispatch_id=numbers[0], id=numbers[1]).first()
+    if delivery is None:
+        return None
+    dispatch = Dispatch.objects.select_related(
+        "topic", "owner", "owner_team", "template_version__template", "template_version__created_by"
+    ).get(pk=numbers[0])
+    return dispatch, delivery
+
+
+def events_of(delivery: Delivery) -> list[DeliveryEvent]:
+    """Return what happened to a message, oldest first."""
+    return list(
+        DeliveryEvent.objects.filter(dispatch_id=delivery.dispatch_id, delivery_id=delivery.pk).order_by(
+            "at", "id"
+        )
+    )
+
+
+def neighbours_with_same_reason(delivery: Delivery) -> int | None:
+    """Return how many messages of the dispatch share this state and reason; None if it is a large one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE state = %s AND reason = %s), count(*) FROM (SELECT state, reason"
+            " FROM messaging_delivery WHERE dispatch_id = %s LIMIT 50001) d",
+            [delivery.state, delivery.reason, delivery.dispatch_id],
+        )
+        same, looked = cursor.fetchone()
+    return None if looked > 50_000 else same

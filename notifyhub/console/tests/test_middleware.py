@@ -1,13 +1,25 @@
-"""What is refused before any page is asked."""
+"""What is refused on any page."""
 
 import pytest
-from django.test import Client
+from django.db import DataError
+from django.test import Client, RequestFactory
 
+from notifyhub.core.middleware import NulIsABadRequest
 from notifyhub.staff.tests.factories import make_user
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/admin/customers/order/?q=%00", "/admin/?board=a%00b"])
-def test_a_nul_in_an_address_is_a_bad_request_and_no_error(client: Client, path: str) -> None:
+@pytest.mark.parametrize("query", ["?q=%00", "?state=a%00b", "?state__exact=%00"])
+def test_a_nul_in_a_question_to_a_list_is_no_crash(client: Client, query: str) -> None:
     client.force_login(make_user())
-    assert client.get(path).status_code == 400
+    assert client.get(f"/admin/customers/order/{query}").status_code < 500
+
+
+@pytest.mark.parametrize("error", [ValueError("NUL"), DataError("NUL")])
+def test_a_nul_that_reached_the_database_is_a_bad_request(error: Exception) -> None:
+    middleware = NulIsABadRequest(lambda request: None)  # type: ignore[arg-type, return-value]
+    nul, plain = (RequestFactory().get(path) for path in ("/?state=%00", "/?state=open"))
+    answer = middleware.process_exception(nul, error)
+    assert answer is not None
+    assert answer.status_code == 400
+    assert middleware.process_exception(plain, error) is None

@@ -81,9 +81,9 @@ def test_nobody_changes_their_own_roles_or_deactivates_themselves(client: Client
     client.force_login(me)
     url = reverse("admin:staff_user_change", args=[me.pk])
 
-    client.post(url, form(username="administrator", password="", roles=[role("operations")]))
+    client.post(url, form(username="administrator", password="", language="en", roles=[role("operations")]))
     assert me.groups.get().role.code == "administrator"
-    answer = client.post(url, form(username="administrator", password="", is_active=None))
+    answer = client.post(url, form(username="administrator", password="", language="en", is_active=None))
     assert "Nobody deactivates themselves" in answer.content.decode()
     me.refresh_from_db()
     assert me.is_active

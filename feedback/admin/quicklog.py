@@ -125,7 +125,7 @@ class LogPage(LogMixin):
     def attach(self, values: dict[str, str]) -> Case:
         """Write the call down in an open case instead of opening another."""
         pk = _number(values["attach"])
-        case = Case.objects.visible_to(self.request.user).filter(pk=pk).first()
+        case = Case.objects.visible_to(self.request.user).filter(pk=pk or 0).first()
         if case is None:
             raise Refused(gettext("This case cannot be found any more. Log a new one."), field="phone")
         said = "\n".join(

@@ -108,7 +108,7 @@ def test_promotions_survive_kill_9_without_loss_and_without_doubles(accepted: Pa
     handed = Counter(line.split()[1] for line in lines_of(accepted))
     assert max(handed.values()) == 1
     ledger = {
-        f"{dispatch.key.hex}.{row}@shop.example": state
+        f"{dispatch.key.hex}.{row}@localhost": state
         for row, state in Delivery.objects.filter(dispatch_id=dispatch.pk).values_list("id", "state")
     }
     assert set(handed) <= set(ledger)

@@ -23,10 +23,15 @@ class Sender:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One message as it is handed over. `key` is the same on every try: Message-ID, idempotency key."""
+    """One message as it is handed over.
+
+    `key` is the same on every try, whatever account or sender it goes through: the Message-ID (with `host`
+    behind it), the idempotency key.
+    """
 
     reference: str
     key: str
+    host: str = ""
     channel: str
     to: str
     subject: str = ""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -90,6 +91,7 @@ class Composer:
         message = Message(
             reference=f"{dispatch.pk}-{row['id']}",
             key=f"{dispatch.key.hex}.{row['id']}",
+            host=urlsplit(settings.PUBLIC_URL).hostname or "",
             channel=channel,
             to=address,
             to_name=row["name"] or "",

@@ -31,7 +31,7 @@ COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "can
 _WRITE = f"""
 WITH b AS (
     SELECT * FROM jsonb_to_recordset(%(batches)s::jsonb) AS b(
-        id bigint, epoch int, cursor bigint, open_to bigint, reasons jsonb, side jsonb,
+        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, reasons jsonb, side jsonb,
         {", ".join(f"{name} int" for name in COUNTERS)})
 ), fence AS (
     UPDATE messaging_batch t
@@ -42,7 +42,7 @@ WITH b AS (
         owner = CASE WHEN b.cursor >= t.hi THEN '' ELSE t.owner END,
         lease_until = CASE WHEN b.cursor >= t.hi THEN NULL
                            ELSE clock_timestamp() + make_interval(secs => %(seconds)s) END
-    FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+    FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
     RETURNING t.id, t.dispatch_id, t.channel, t.priority, b.side
 ), r AS (
     SELECT r.*, fence.dispatch_id
@@ -137,13 +137,17 @@ class BatchWrite:
 
 
 def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> set[int]:
-    """Write these batches; return the ids of those that were still ours, and follow them in memory."""
+    """Write these batches; return the ids of those that were still ours, and follow them in memory.
+
+    A write that moves the cursor can be repeated without harm: the second finds the cursor moved.
+    """
     batches, rows = [], []
     for write in writes:
         batches.append(
             {
                 "id": write.batch.id,
                 "epoch": write.batch.epoch,
+                "was": write.batch.cursor,
                 "cursor": write.cursor,
                 "open_to": write.open_to,
                 "reasons": write.reasons(),

@@ -111,10 +111,10 @@ def test_a_chinese_mail_reads_well() -> None:
 
 @given(lines=st.lists(st.sampled_from([b".", b"..", b"a", b"", b".a"]), max_size=8))
 def test_dots_are_stuffed_so_that_no_line_ends_the_message(lines: list[bytes]) -> None:
-    stuffed = stuff_dots(b"\r\n".join(lines))
+    data = b"\r\n".join(lines)
+    stuffed = stuff_dots(data)
     assert stuffed.endswith(b"\r\n")
-    body = stuffed.split(b"\r\n")[:-1]
+    body = stuffed.removesuffix(b"\r\n").split(b"\r\n")
     assert b"." not in body
-    unstuffed = [line[1:] if line.startswith(b".") else line for line in body]
-    said = b"\r\n".join(lines)
-    assert b"\r\n".join(unstuffed) + b"\r\n" == (said if said.endswith(b"\r\n") else said + b"\r\n")
+    unstuffed = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in body) + b"\r\n"
+    assert unstuffed == (data if data.endswith(b"\r\n") else data + b"\r\n")

@@ -134,10 +134,8 @@ class SmtpBackend(Backend):
             reply = await connection.deliver(sender=sender, recipient=message.to, data=data)
         except SmtpError as error:
             return _read_failure(error)
-        reference = message_id(message.key, sender.rpartition("@")[2])
-        return Result(
-            kind="accepted", provider_ref=reference.strip("<>"), code=str(reply.code), detail=reply.text
-        )
+        reference = message_id(message, sender).strip("<>")
+        return Result(kind="accepted", provider_ref=reference, code=str(reply.code), detail=reply.text)
 
 
 def _no_session(error: SmtpError) -> Result:

@@ -80,13 +80,12 @@ def build_mail(message: Message, *, sender_name: str, sender: str, now: datetime
 
     The Message-ID follows from the message's key, so a second try of the same message bears the same.
     """
-    domain = sender.rpartition("@")[2]
     headers: list[tuple[str, str]] = [
         ("From", mailbox(sender_name, sender)),
         ("To", mailbox(message.to_name, message.to)),
         ("Subject", header_text(message.subject)),
         ("Date", format_datetime(now or datetime.now(UTC))),
-        ("Message-ID", message_id(message.key, domain)),
+        ("Message-ID", message_id(message, sender)),
         ("MIME-Version", "1.0"),
     ]
     if message.sender.reply_to:
@@ -110,9 +109,9 @@ def build_mail(message: Message, *, sender_name: str, sender: str, now: datetime
     )
 
 
-def message_id(key: str, domain: str) -> str:
-    """Return the Message-ID of a message key."""
-    return f"<{key}@{domain}>"
+def message_id(message: Message, sender: str) -> str:
+    """Return the Message-ID of a message; without a host of its own it bears the sender's domain."""
+    return f"<{message.key}@{message.host or sender.rpartition('@')[2]}>"
 
 
 def _head(headers: Iterable[tuple[str, str]]) -> bytes:

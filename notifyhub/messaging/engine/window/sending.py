@@ -1,0 +1,136 @@
+"""Opening, handing over and settling: the span in which a crash leaves doubt."""
+
+import concurrent.futures
+import logging
+import random
+import time
+from collections import defaultdict
+from functools import partial
+
+from django.db import InterfaceError, OperationalError, connection
+
+from notifyhub.messaging.channels.base import LEASE_LOST, Result
+from notifyhub.messaging.engine import accounts as account_gates
+from notifyhub.messaging.engine.judge import judge_result
+from notifyhub.messaging.engine.lease import Lease
+from notifyhub.messaging.engine.persevere import persevere
+from notifyhub.messaging.engine.transport import Transport
+from notifyhub.messaging.engine.window.parts import Done, Draft, Plan
+from notifyhub.messaging.engine.write import BatchWrite, write_window
+from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.signals import deliveries_settled
+
+logger = logging.getLogger(__name__)
+State = Delivery.State
+
+
+def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done: Done) -> None:
+    """Open what the plans say, hand it over and settle it; `done` learns how it went."""
+    moving = [plan for plan in plans if plan.last > plan.batch.cursor]
+    if not moving:
+        return
+    opened = [
+        BatchWrite(
+            batch=plan.batch,
+            cursor=plan.batch.cursor if plan.drafts else plan.last,
+            open_to=plan.last,
+            verdicts=plan.settled,
+        )
+        for plan in moving
+    ]
+    ours = _write(lease, opened)
+    done.lost += [plan.batch for plan in moving if plan.batch.id not in ours]
+    kept = [plan for plan in moving if plan.batch.id in ours]
+    done.rows += sum(len(plan.settled) for plan in kept)
+    sending = [plan for plan in kept if plan.drafts]
+    if not sending:
+        return
+    answers = _hand_over(lease, [draft for plan in sending for draft in plan.drafts], transport=transport)
+    results = {name: result for group in answers.values() for name, result in group.items()}
+    chance = random.random()
+    settled = [
+        BatchWrite(
+            batch=plan.batch,
+            cursor=plan.last,
+            open_to=plan.last,
+            verdicts=[
+                judge_result(
+                    draft.row,
+                    results[draft.message.reference],
+                    account_id=draft.account.id,
+                    message_class=draft.row["message_class"],
+                    copy=draft.copy,
+                    chance=chance,
+                )
+                for draft in plan.drafts
+            ],
+        )
+        for plan in sending
+    ]
+    ours = persevere(partial(_write, lease, settled), until=lease.taken + lease.seconds)
+    for account_id, group in answers.items():
+        _note_troubles(account_id, list(group.values()))
+    for write in settled:
+        if write.batch.id not in ours:
+            # Somebody else holds the batch now and has settled these rows as unknown or sent them again.
+            logger.warning("Batch %s was taken away before its window was settled", write.batch.id)
+            done.lost.append(write.batch)
+            continue
+        done.rows += len(write.verdicts)
+        _tell(write)
+
+
+def _write(lease: Lease, writes: list[BatchWrite]) -> set[int]:
+    asked = time.monotonic()
+    ours = write_window(writes, worker=lease.owner, seconds=lease.seconds)
+    if len(ours) == len(lease.batches):
+        # The statement prolonged every lease that we hold.
+        lease.taken = asked
+    return ours
+
+
+def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> dict[int, dict[str, Result]]:
+    """Send the drafts through their accounts at once; return the results by account and reference."""
+    groups: dict[int, list[Draft]] = defaultdict(list)
+    for draft in drafts:
+        groups[draft.account.id].append(draft)
+    results: dict[int, dict[str, Result]] = {}
+    futures = {
+        number: transport.send(group[0].account, [draft.message for draft in group], may_send=lease.may_send)
+        for number, group in groups.items()
+    }
+    for number, future in futures.items():
+        while True:
+            try:
+                answers = future.result(timeout=lease.seconds / 4)
+                break
+            except concurrent.futures.TimeoutError:
+                _extend(lease)
+        references = [draft.message.reference for draft in groups[number]]
+        results[number] = dict(zip(references, answers, strict=True))
+    return results
+
+
+def _extend(lease: Lease) -> None:
+    try:
+        lease.extend()
+    except (OperationalError, InterfaceError) as error:
+        # The messages are on their way; whether the lease held is for the fence to say when they settle.
+        logger.warning("The lease could not be prolonged (%s)", type(error).__name__)
+        connection.close()
+
+
+def _note_troubles(account_id: int, answers: list[Result]) -> None:
+    offered = [one for one in answers if one is not LEASE_LOST]
+    account_gates.note_results(
+        account_id, [one.kind == "transient" and one.account_trouble for one in offered]
+    )
+
+
+def _tell(write: BatchWrite) -> None:
+    by_state: dict[int, list[int]] = defaultdict(list)
+    for verdict in write.verdicts:
+        if verdict.state != State.PLANNED:
+            by_state[int(verdict.state)].append(verdict.row)
+    for state, ids in by_state.items():
+        deliveries_settled.send_robust(sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state)

@@ -75,6 +75,8 @@ class Servers:
             "DATABASE_URL": self.postgres.url("notifyhub"),
             "BROKER_URL": valkey.url,
             "NOTIFYHUB_DATA_DIR": str(self.home / "data"),
+            # As ./run has it: production asks for hosts and keys that a throwaway has not.
+            "PRODUCTION": "0",
             "SECRET_KEY": new_secret("SECRET_KEY"),
             "FIELD_KEYS": new_secret("FIELD_KEYS"),
         }

@@ -56,9 +56,9 @@ def descendants(pid: int) -> set[int]:
 class Run:
     """One start of NotifyHub on a data folder."""
 
-    def __init__(self, data_folder: Path, *arguments: str, **env: str) -> None:
+    def __init__(self, data_folder: Path, *arguments: str, port: int = 0, **env: str) -> None:
         self.data_folder = data_folder
-        self.port = free_port()
+        self.port = port or free_port()
         self.log_file = data_folder.with_name(f"log-{time.time_ns()}")
         # Guarded, so that it ends with a test run that was killed.
         command = [sys.executable, "-m", "notifyhub.supervise", "--port", str(self.port), *arguments]

@@ -94,7 +94,6 @@ def test_the_queue_is_walked_and_claimed_by_keys(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("c")
     page.wait_for_selector(f"#case-{case.pk} >> text=Zhou Ning")
-    page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/feedback/case/{case.pk}/change/")
     page.fill("#fb-body", "We are looking for the rider.")

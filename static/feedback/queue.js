@@ -69,6 +69,13 @@
     row.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }
+  // A claimed row is drawn anew; it stays the current one.
+  let chosen = "";
+  body.addEventListener("htmx:beforeSwap", function () { chosen = current() ? current().dataset.case : ""; });
+  document.addEventListener("htmx:load", function (event) {
+    const row = event.detail.elt;
+    if (chosen && row.matches && row.matches("tr[data-case]") && row.dataset.case === chosen) { choose(row); chosen = ""; }
+  });
   document.addEventListener("keydown", function (event) {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;

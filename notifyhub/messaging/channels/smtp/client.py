@@ -138,9 +138,9 @@ class SmtpConnection:
         self.abort()
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Drop the connection at once, with whatever was not written yet; the loop's next turn frees it."""
         if self._writer is not None:
-            self._writer.close()
+            self._writer.transport.abort()
         self._reader = self._writer = None
 
     async def _hello(self) -> None:

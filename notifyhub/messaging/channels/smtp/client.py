@@ -129,10 +129,13 @@ class SmtpConnection:
 
     async def close(self) -> None:
         """End the session politely, without waiting long."""
-        if self.alive:
+        if self.alive and self._writer is not None:
             try:
                 async with asyncio.timeout(2):
                     await self._command("QUIT")
+                    self._writer.close()
+                    # Over TLS there is a farewell to wait for.
+                    await self._writer.wait_closed()
             except (OSError, TimeoutError, EOFError, ValueError, SmtpError):
                 pass
         self.abort()
@@ -140,7 +143,7 @@ class SmtpConnection:
     def abort(self) -> None:
         """Drop the connection."""
         if self._writer is not None:
-            self._writer.close()
+            self._writer.transport.abort()
         self._reader = self._writer = None
 
     async def _hello(self) -> None:

@@ -2,8 +2,8 @@
 
     python bench/pipeline.py [--people 200000] [--mails 20000] [--rounds 3]
 
-Works in a test database beside the one of DATABASE_URL, which it makes and drops. Every gate is on, every
-message is rendered, written to the ledger with its event and its encrypted copy.
+Works in a database of its own beside the one of DATABASE_URL, which it makes and drops. Every gate is on,
+every message is rendered, written to the ledger with its event and its encrypted copy.
 """
 
 import argparse
@@ -146,6 +146,7 @@ def main() -> None:
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()
     name = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"bench_{name}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         world = make_world(options.people)

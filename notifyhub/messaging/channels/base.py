@@ -101,8 +101,8 @@ class Backend:
     ) -> list[Result]:
         """Hand the messages over and return one result each, in order; never raises for a vendor's mood.
 
-        `may_send` turns False when the lease on these messages has run out: what was not handed over by then
-        is returned as LEASE_LOST.
+        `may_send` turns False when the lease on these messages has run out or the worker is to stop: what was
+        not handed over by then is returned as LEASE_LOST.
         """
         raise TypeError(f"{type(self).__name__} does not send")
 

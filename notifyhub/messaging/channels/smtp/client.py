@@ -129,10 +129,13 @@ class SmtpConnection:
 
     async def close(self) -> None:
         """End the session politely, without waiting long."""
-        if self.alive:
+        if self.alive and self._writer is not None:
             try:
                 async with asyncio.timeout(2):
                     await self._command("QUIT")
+                    self._writer.close()
+                    # Over TLS there is a farewell to wait for.
+                    await self._writer.wait_closed()
             except (OSError, TimeoutError, EOFError, ValueError, SmtpError):
                 pass
         self.abort()

@@ -14,6 +14,7 @@ from notifyhub.messaging.engine import accounts as account_gates
 from notifyhub.messaging.engine.judge import judge_result
 from notifyhub.messaging.engine.lease import Lease
 from notifyhub.messaging.engine.persevere import persevere
+from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window.parts import Done, Draft, Plan
 from notifyhub.messaging.engine.write import BatchWrite, write_window
@@ -91,12 +92,17 @@ def _write(lease: Lease, writes: list[BatchWrite]) -> set[int]:
 
 def _hand_over(lease: Lease, drafts: list[Draft], *, transport: Transport) -> dict[int, dict[str, Result]]:
     """Send the drafts through their accounts at once; return the results by account and reference."""
+
+    def may_send() -> bool:
+        # A worker that is told to stop waits for the messages on their way and not for the whole window.
+        return lease.may_send() and not is_stopping()
+
     groups: dict[int, list[Draft]] = defaultdict(list)
     for draft in drafts:
         groups[draft.account.id].append(draft)
     results: dict[int, dict[str, Result]] = {}
     futures = {
-        number: transport.send(group[0].account, [draft.message for draft in group], may_send=lease.may_send)
+        number: transport.send(group[0].account, [draft.message for draft in group], may_send=may_send)
         for number, group in groups.items()
     }
     for number, future in futures.items():

@@ -4,6 +4,7 @@ Start `./run`, then: .venv/bin/python docs/screenshots/make.py [http://localhost
 Needs the development requirements and Chromium (Debian: apt-get install chromium fonts-noto-cjk).
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -26,9 +27,16 @@ SHOTS = [
     ("marketing", "linxia", "zh-hans", 1440, False, "/admin/"),
     ("service", "zhouning", "zh-hans", 1440, False, "/admin/"),
     ("queue", "zhouning", "zh-hans", 1440, False, "/admin/feedback/case/?view=all"),
-    ("case", "zhouning", "zh-hans", 1440, False, lambda page: first(page, "/admin/feedback/case/?view=all")),
-    ("case-dark", "zhouning", "en", 1440, True, lambda page: first(page, "/admin/feedback/case/?view=all")),
-    ("campaign", "linxia", "en", 1440, False, lambda page: first(page, "/admin/campaigns/campaign/")),
+    ("case", "zhouning", "zh-hans", 1440, False, lambda page: first(page, "/admin/feedback/case/")),
+    ("case-dark", "zhouning", "en", 1440, True, lambda page: first(page, "/admin/feedback/case/")),
+    (
+        "campaign",
+        "linxia",
+        "en",
+        1440,
+        False,
+        lambda page: first(page, "/admin/campaigns/campaign/?all="),
+    ),
     ("customer", "zhouning", "en", 1440, False, lambda page: first(page, "/admin/customers/customer/")),
     ("operations", "sunhao", "en", 1440, False, "/admin/operations/"),
     ("phone", "zhouning", "zh-hans", 390, False, "/admin/feedback/case/?view=all"),
@@ -39,8 +47,9 @@ def first(page: Page, path: str) -> None:
     """Open the first row of a list."""
     page.goto(BASE + path)
     page.wait_for_load_state("networkidle")
-    link = page.locator("a[href*='/change/'], a[href*='/case/']:not([href*='?'])").first
-    page.goto(BASE + (link.get_attribute("href") or path))
+    links = page.locator("#content a").evaluate_all("all => all.map(one => one.getAttribute('href') || '')")
+    row = re.compile(re.escape(path.partition("?")[0]) + r"\d+/")
+    page.goto(BASE + next((link for link in links if row.match(link)), path))
 
 
 def main() -> None:

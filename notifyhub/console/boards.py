@@ -23,6 +23,14 @@ LANDING = (
 )
 
 
+# A card may sit on several boards; whose board it is decides this permission.
+PERMISSIONS = {
+    "marketing": "campaigns.view_campaign",
+    "service": "feedback.view_case",
+    "operations": "staff.view_operations",
+}
+
+
 def may_see(request: HttpRequest, card: DashboardCard) -> bool:
     """Say whether the viewer may see `card`."""
     user: Any = request.user
@@ -49,7 +57,7 @@ def boards_of(request: HttpRequest) -> list[str]:
     if user.is_superuser and not ranked:
         ranked = ["marketing"]
     ranked += [board for board in BOARDS if board not in ranked]
-    return [board for board in ranked if cards_of(request, board)]
+    return [board for board in ranked if user.has_perm(PERMISSIONS[board]) and cards_of(request, board)]
 
 
 def shown_board(request: HttpRequest) -> str:

@@ -67,9 +67,9 @@ def when(value: datetime | None) -> str:
     if days == 0:
         return clock
     if days == 1:
-        return f"{_('Yesterday')} {clock}"
+        return _("Yesterday") + f" {clock}"
     if days == -1:
-        return f"{_('Tomorrow')} {clock}"
+        return _("Tomorrow") + f" {clock}"
     return f"{_day(moment, year=moment.year != now.year)} {clock}"
 
 

@@ -14,4 +14,4 @@ def load(say: Callable[[str], None]) -> None:
 
 def register() -> None:
     """Hand the loader to the registry."""
-    demo_loaders.register("feedback", load, order=60)
+    demo_loaders.register("feedback", load, order=28)

@@ -5,7 +5,8 @@ from random import Random
 
 from notifyhub.core.registry import demo_loaders
 from notifyhub.customers.demo.orders import load_orders
-from notifyhub.customers.demo.people import load_people
+from notifyhub.customers.demo.people import date_people, load_people
+from notifyhub.customers.demo.story import load_her, load_her_consents, orders_of
 from notifyhub.customers.demo.topics import load_consents, load_topics
 
 COUNT = 5_000
@@ -17,9 +18,12 @@ def load(say: Callable[[str], None]) -> None:
     load_topics()
     ids = load_people(rng, COUNT)
     say(f"{len(ids):,} customers in ten cities; nobody owns their numbers and mailboxes")
-    orders = load_orders(rng, ids)
+    her = load_her()
+    date_people()
+    orders = load_orders(rng, ids, besides=orders_of(her))
     say(f"{orders:,} orders and the events behind them")
     say(f"{load_consents():,} consents, each with the record of how it was given")
+    load_her_consents()
 
 
 def register() -> None:

@@ -1,19 +1,40 @@
 """Orders of three business lines, and the events that told us of them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-from django.db.models import Max
+from django.db import connection
 from django.utils import timezone
 
-from notifyhub.customers.models import Customer, Event, EventKey, Order
+from notifyhub.customers.models import Customer, Event, Order
 
 FOOD = ("老城火锅", "福记粥铺", "渔人烧烤", "一碗面馆", "春和小笼", "青椒小炒", "南门糖水铺", "海胆屋")
 HOTELS = ("海棠湾花园酒店", "西湖云栖客栈", "外滩江景酒店", "锦里庭院", "大雁塔国际酒店", "白云宾馆")
 TRIPS = ("杭州 → 三亚", "上海 → 成都", "北京 → 西安", "广州 → 武汉", "深圳 → 乌鲁木齐")
 CANCELLED = 0.05
+CHECK_IN = (14, 0)
+DEPARTURES = ((7, 35), (9, 20), (13, 5), (18, 40))
+PAY_BY = (20, 0)
+# What was due this week is paid when the reminders of the demo have gone out.
+STILL_UNPAID = timedelta(days=8)
+
+
+_LAST_ORDERS = """
+UPDATE customers_customer c SET last_order_at = o.at
+FROM (SELECT customer_id, max(placed_at) AS at FROM customers_order GROUP BY customer_id) o
+WHERE o.customer_id = c.id
+"""
+_KEYS = """
+INSERT INTO customers_eventkey (message_id, event_id, received_at)
+SELECT message_id, id, received_at FROM customers_event WHERE source = 'demo'
+"""
+
+
+def _at(moment: datetime, hour: int, minute: int) -> datetime:
+    return timezone.localtime(moment).replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
 def _order(rng: Random, now: datetime, n: int, customer: Customer) -> Order:
@@ -37,10 +58,14 @@ def _order(rng: Random, now: datetime, n: int, customer: Customer) -> Order:
     else:
         order.merchant = rng.choice(HOTELS if line == "hotel" else TRIPS)
         order.amount_due = Decimal(rng.randrange(18000, 320000)) / 100
-        order.starts_at = placed + timedelta(days=rng.randrange(1, 60), hours=rng.randrange(6, 20))
-        order.due_at = placed + timedelta(days=rng.randrange(1, 20))
+        days = rng.randrange(2, 60)
+        order.starts_at = _at(
+            placed + timedelta(days=days), *(CHECK_IN if line == "hotel" else rng.choice(DEPARTURES))
+        )
+        # Paid later, but before it begins.
+        order.due_at = _at(placed + timedelta(days=rng.randrange(1, min(days, 20))), *PAY_BY)
         order.state = Order.State.COMPLETED if order.starts_at < now else Order.State.CONFIRMED
-        if order.due_at > now and rng.random() < 0.6:
+        if order.starts_at > now and order.due_at > now - STILL_UNPAID and rng.random() < 0.6:
             order.state = Order.State.PLACED
     if order.state != Order.State.PLACED:
         order.amount_paid = order.amount_due
@@ -65,23 +90,20 @@ def _events(order: Order) -> list[tuple[str, datetime, dict[str, Any]]]:
     return told
 
 
-def load_orders(rng: Random, ids: list[int]) -> int:
-    """Make about two orders a customer and their events; return how many orders."""
+def load_orders(rng: Random, ids: list[int], *, besides: Sequence[Order] = ()) -> int:
+    """Make about two orders a customer, and those given, with their events; return how many orders."""
     now = timezone.now()
     customers = list(Customer.objects.filter(pk__in=ids).order_by("pk"))
     # A few people order much more than the rest, as everywhere.
     weights = [rng.paretovariate(1.6) for _customer in customers]
     buyers = rng.choices(customers, weights, k=len(customers) * 2)
     orders = Order.objects.bulk_create(
-        [_order(rng, now, n, customer) for n, customer in enumerate(buyers, start=1)], batch_size=1000
+        [*(_order(rng, now, n, customer) for n, customer in enumerate(buyers, start=1)), *besides],
+        batch_size=1000,
     )
     _tell(orders)
-    latest = Order.objects.values("customer").annotate(at=Max("placed_at")).values_list("customer", "at")
-    by_id = {customer.pk: customer for customer in customers}
-    for customer_id, at in latest:
-        if customer_id in by_id:
-            by_id[customer_id].last_order_at = at
-    Customer.objects.bulk_update(customers, ["last_order_at"], batch_size=1000)
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_ORDERS)
     return len(orders)
 
 
@@ -101,7 +123,5 @@ def _tell(orders: list[Order]) -> None:
         for name, at, facts in _events(order)
     ]
     Event.objects.bulk_create(rows, batch_size=2000)
-    EventKey.objects.bulk_create(
-        [EventKey(message_id=row.message_id, event_id=row.pk, received_at=row.received_at) for row in rows],
-        batch_size=2000,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_KEYS)

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from django.utils import timezone
+from django.db import connection
 
+from notifyhub.customers.demo.story import NUMBER, SINCE
 from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.services.contacts import contact_row, read_contact
 
@@ -47,6 +48,22 @@ def _attributes(rng: Random) -> dict[str, Any]:
     return attributes
 
 
+# Everybody has been with us for a while: longer ago the lower the number.
+_SINCE = """
+UPDATE customers_customer SET created_at = now() - interval '45 days'
+    - ((%(count)s - n + 1) * interval '1300 days' / %(count)s) + (n * 7919 %% 86400) * interval '1 second'
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM customers_customer) numbered
+WHERE numbered.id = customers_customer.id
+"""
+
+
+def date_people() -> None:
+    """Let the customers have come over the years and not all today."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, {"count": Customer.objects.count()})
+    Customer.objects.filter(external_id=NUMBER).update(created_at=SINCE)
+
+
 def load_people(rng: Random, count: int) -> list[int]:
     """Make `count` customers with their contact points; return their ids."""
     customers = [
@@ -65,11 +82,6 @@ def load_people(rng: Random, count: int) -> list[int]:
     ContactPoint.objects.bulk_create(
         [row for n, customer in enumerate(customers) for row in _contacts(rng, n, customer)], batch_size=2000
     )
-    # Most came long before today; a customer's page says since when.
-    now = timezone.now()
-    for customer in customers:
-        customer.created_at = now - timedelta(minutes=rng.randrange(200, 1400) * 1440 - rng.randrange(900))
-    Customer.objects.bulk_update(customers, ["created_at"], batch_size=1000)
     return [customer.pk for customer in customers]
 
 

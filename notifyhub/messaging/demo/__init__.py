@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from notifyhub.core.registry import demo_loaders
 from notifyhub.customers.models import Topic
+from notifyhub.messaging.demo.orders import load_order_messages
 from notifyhub.messaging.demo.texts import TEMPLATES
 from notifyhub.messaging.models import SenderIdentity
 from notifyhub.messaging.services import templates
@@ -13,7 +14,7 @@ AUTHOR = "majun"
 
 
 def load(say: Callable[[str], None]) -> None:
-    """Make and publish the templates."""
+    """Make and publish the templates, and send what orders of the last days cause."""
     author = User.objects.get(username=AUTHOR)
     team = Team.objects.filter(memberships__user=author).first()
     topics = {topic.code: topic for topic in Topic.objects.all()}
@@ -52,6 +53,7 @@ def load(say: Callable[[str], None]) -> None:
         name="鹿岸生活 · 短信", defaults={"channel": "sms", "signature": "鹿岸生活"}
     )
     say(f"{len(TEMPLATES)} templates, published, in two languages")
+    say(f"{load_order_messages():,} messages about orders of the last days")
 
 
 def register() -> None:

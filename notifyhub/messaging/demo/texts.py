@@ -134,6 +134,10 @@ TEMPLATES: dict[str, tuple[str, str, str, Texts]] = {
                 "明天出发",
                 "{{ order.merchant }}，{{ order.starts_at }} 开始，订单 {{ order.number }}。",
             ),
+            ("wechat", "zh-hans"): (
+                "明天出发",
+                "{{ order.merchant }}，{{ order.starts_at }} 开始，订单 {{ order.number }}。",
+            ),
             ("push", "en"): (
                 "Tomorrow: {{ order.merchant }}",
                 "It starts {{ order.starts_at }}, order {{ order.number }}.",
@@ -167,6 +171,60 @@ TEMPLATES: dict[str, tuple[str, str, str, Texts]] = {
             ("push", "en"): (
                 "Happy birthday",
                 "Happy birthday, {{ customer.name }}, from all of Lu'an Life.",
+            ),
+        },
+    ),
+    "member-ends": (
+        "会员到期提醒",
+        "service",
+        "bill-reminders",
+        {
+            ("push", "zh-hans"): (
+                "会员快到期了",
+                "{{ customer.name }}，您的{{ customer.attributes.level | default: '会员' }}"
+                "将在 {{ date }} 到期。",
+            ),
+            ("push", "en"): ("Your membership ends soon", "It ends on {{ date }}, {{ customer.name }}."),
+        },
+    ),
+    "meal-delivered": (
+        "外卖送达",
+        "transactional",
+        "order-updates",
+        {
+            ("push", "zh-hans"): ("{{ merchant }}已送达", "订单 {{ number }} 已送到，请趁热吃。"),
+            ("push", "en"): ("Delivered: {{ merchant }}", "Your order {{ number }} is at the door."),
+            ("sms", "zh-hans"): ("", "您的外卖{{ number }}已送达，{{ merchant }}祝您用餐愉快。"),
+        },
+    ),
+    "booking-confirmed": (
+        "预订确认",
+        "transactional",
+        "order-updates",
+        {
+            ("sms", "zh-hans"): (
+                "",
+                "预订成功：{{ merchant }}，{{ starts_at }}，订单{{ number }}，¥{{ amount }}。",
+            ),
+            ("email", "zh-hans"): (
+                "预订确认：{{ merchant }}",
+                _mail(
+                    "zh-hans",
+                    title="预订成功",
+                    text="{{ merchant }}，{{ starts_at }} 开始，金额 ¥{{ amount }}。订单号 {{ number }}。",
+                    path="orders",
+                    button="查看订单",
+                ),
+            ),
+            ("email", "en"): (
+                "Booking confirmed: {{ merchant }}",
+                _mail(
+                    "en",
+                    title="You are booked",
+                    text="{{ merchant }}, from {{ starts_at }}, ¥{{ amount }}. Order {{ number }}.",
+                    path="orders",
+                    button="See the order",
+                ),
             ),
         },
     ),

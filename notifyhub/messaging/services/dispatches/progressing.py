@@ -13,7 +13,7 @@ from notifyhub.messaging.models import Dispatch
 class Progress:
     """planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part of sent.
 
-    `rate_per_second` and `eta` are None while nothing is being sent.
+    `rate_per_second` and `ends_at` are None while nothing is being sent.
     """
 
     planned: int
@@ -27,24 +27,24 @@ class Progress:
     open: int
     by_reason: dict[str, int]
     rate_per_second: float | None
-    eta: datetime | None
+    ends_at: datetime | None
 
 
 def progress(*, dispatch_id: int) -> Progress:
     """Return the live counts of a dispatch, from its batches; raises Dispatch.DoesNotExist."""
     dispatch = Dispatch.objects.get(pk=dispatch_id)
     counts = count_dispatches([dispatch_id]).get(dispatch_id) or _kept(dispatch)
-    rate = eta = None
+    rate = ends_at = None
     if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open:
         rate = dispatch.rate
-        eta = timezone.now() + timedelta(seconds=counts.open / rate)
+        ends_at = timezone.now() + timedelta(seconds=counts.open / rate)
     return Progress(
         planned=counts.planned,
         **{name: getattr(counts, name) for name in COLUMNS},
         open=counts.open,
         by_reason=counts.reasons,
         rate_per_second=rate,
-        eta=eta,
+        ends_at=ends_at,
     )
 
 

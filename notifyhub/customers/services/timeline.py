@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.core.registry import TimelineEntry, TimelineSource, customer_timeline
 from notifyhub.customers.choices import SOURCES as WAYS
 from notifyhub.customers.models import ConsentRecord, Decision, Event, Hold, Order
+from notifyhub.customers.words import event_words
 
 PAGE = 25
 # How often a source of mixed kinds is asked again for one tab.
@@ -99,7 +100,7 @@ def events(*, customer_id: int, before: datetime | None, limit: int, request: An
         TimelineEntry(
             at=row.occurred_at,
             kind="event",
-            title=row.name,
+            title=event_words(row.name),
             detail=" · ".join(part for part in (row.order_number, row.source) if part),
             icon="bolt",
             chip=_("event"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from notifyhub.core.registry import customer_panels, customer_timeline, personal_data
 from notifyhub.customers.models import Customer
+from notifyhub.customers.services.merging import merge_customers
 from notifyhub.customers.tests.factories import make_customer, make_topic, opt_in
 from notifyhub.messaging.admin.templates.preview import FRAME_POLICY
 from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, MessageCopy
@@ -261,6 +262,16 @@ def test_messages_of_a_customer_come_newest_first() -> None:
     for title in ("one", "two"):
         send(customer, title=title, text={"subject": title, "body": "Hello"})
     assert [line.title for line in messages_of(customer.pk, 10)] == ["two", "one"]
+
+
+def test_messages_follow_a_customer_through_merges() -> None:
+    first_number, second_number, kept = make_customer(), make_customer(), make_customer()
+    send(first_number, title="early", text={"subject": "early", "body": "Hello"})
+    merge_customers(kept_id=second_number.pk, merged_id=first_number.pk)
+    merge_customers(kept_id=kept.pk, merged_id=second_number.pk)
+    assert [line.title for line in messages_of(kept.pk, 10)] == ["early"]
+    page = list_messages(query=LedgerQuery(customer_id=kept.pk))
+    assert [line.title for line in page.lines] == ["early"]
 
 
 def test_a_customer_can_have_a_copy_of_it_all_and_be_forgotten() -> None:

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from notifyhub.customers.services.merging import person_ids
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.services.ledger.lines import MessageLine, read_lines
 
@@ -58,7 +59,7 @@ def _by_row(query: LedgerQuery, cursor: str, limit: int) -> LedgerPage:
     rows = Delivery.objects.all()
     at = read_numbers(cursor, 2)
     if query.customer_id is not None:
-        rows = rows.filter(customer_id=query.customer_id).order_by("-id")
+        rows = rows.filter(customer_id__in=person_ids(customer_id=query.customer_id)).order_by("-id")
         if query.dispatch_id is not None:
             rows = rows.filter(dispatch_id=query.dispatch_id)
         if at:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models.functions import Coalesce
 
+from notifyhub.customers.services.merging import person_ids
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
 from notifyhub.messaging.services.ledger.lines import MessageLine, read_lines
 from notifyhub.messaging.services.ledger.listing import read_numbers
@@ -13,9 +14,12 @@ OF_ONE_CUSTOMER = 2_000
 
 
 def messages_of(customer_id: int, limit: int, before: datetime | None = None) -> list[MessageLine]:
-    """Return a customer's latest messages, older than `before` if given, newest first."""
-    recent = Delivery.objects.filter(customer_id=customer_id).order_by("-id").values("id")[:OF_ONE_CUSTOMER]
-    rows = Delivery.objects.filter(customer_id=customer_id, id__in=recent).annotate(
+    """Return a customer's latest messages, older than `before` if given, newest first.
+
+    Those to customers who were merged into this one are among them.
+    """
+    mine = Delivery.objects.filter(customer_id__in=person_ids(customer_id=customer_id))
+    rows = mine.filter(id__in=mine.order_by("-id").values("id")[:OF_ONE_CUSTOMER]).annotate(
         at=Coalesce("settled_at", "send_at")
     )
     if before is not None:

@@ -17,7 +17,8 @@ def normalise_phone(text: str, *, region: str = "CN") -> str | None:
 
     Full-width digits, spaces, dashes, brackets, slashes and a missing country code are understood.
     """
-    flat = unicodedata.normalize("NFKC", text or "").strip()
+    # Spreadsheets mark a number kept as text by an apostrophe in front.
+    flat = unicodedata.normalize("NFKC", text or "").strip().lstrip("'’")
     flat = _NOISE.sub("", flat)
     if flat.startswith("00"):
         flat = "+" + flat[2:]

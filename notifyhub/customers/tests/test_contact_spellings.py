@@ -15,7 +15,7 @@ FULL_WIDTH = str.maketrans("0123456789+", "０１２３４５６７８９＋")
 
 @given(
     number=mobiles,
-    prefix=st.sampled_from(["", "+86", "86", "0086", "+86 ", "(+86)", "＋86-", "0086 "]),
+    prefix=st.sampled_from(["", "+86", "86", "0086", "+86 ", "(+86)", "＋86-", "0086 ", "'", "'+86"]),
     cuts=st.tuples(st.integers(0, 11), st.integers(0, 11)),
     glue=st.sampled_from(["", " ", "-", "\u3000", "－", "–", ".", "\t"]),
     wide=st.booleans(),

@@ -79,7 +79,10 @@ def planned_sends(start: datetime, end: datetime) -> Sequence[PlannedSend]:
 
 def register() -> None:
     """Hand everything to the registries."""
-    registry.origins.register("campaign", Origin(label=_("Campaign"), resolve=resolve_campaigns))
+    registry.origins.register(
+        "campaign",
+        Origin(label=_("Campaign"), resolve=resolve_campaigns, permission="campaigns.view_campaign"),
+    )
     registry.search.register("campaigns", find_campaigns, order=40)
     registry.planned_sends.register("campaigns", planned_sends)
     registry.ticks.register(

@@ -11,8 +11,35 @@ from feedback.models import Case
 from feedback.services import sweeps
 from notifyhub.core import registry
 from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, Tick
+from notifyhub.staff.verbs import VERBS
 
 VIEW = "feedback.view_case"
+# The audit trail's words for what staff do with a case, by the kind of its history line.
+VERBS_OF_A_CASE = {
+    "log_case": _("Logged a case"),
+    "claim_case": _("Claimed a case"),
+    "assign_case": _("Assigned a case"),
+    "first_reply_case": _("Took a case by answering"),
+    "wait_customer_case": _("Set a case waiting for the customer"),
+    "wait_dept_case": _("Set a case waiting for a department"),
+    "wait_third_case": _("Set a case waiting for a third party"),
+    "customer_replied_case": _("Opened a case again because the customer was heard"),
+    "resume_case": _("Took a case up again"),
+    "resolve_case": _("Resolved a case"),
+    "reopen_case": _("Reopened a case"),
+    "close_case": _("Closed a case"),
+    "void_case": _("Set a case aside"),
+    "restore_case": _("Took a case back"),
+    "merge_case": _("Merged a case"),
+    "update_case": _("Corrected a case"),
+    "reply_case": _("Replied in a case"),
+    "note_case": _("Left an internal note in a case"),
+    "call_case": _("Wrote down a call in a case"),
+    "name_customer_case": _("Named the customer of a case"),
+    "retry_case": _("Sent a failed reply again"),
+    "update_time_limit": _("Changed a time limit"),
+    "update_category": _("Changed a category"),
+}
 
 
 def open_badge(request: Any) -> int | None:
@@ -30,6 +57,7 @@ def quick_log(request: Any) -> str:
 
 def register() -> None:
     """Open the roads."""
+    VERBS.update(VERBS_OF_A_CASE)
     personal_data.register()
     _navigation()
     _cards()
@@ -42,7 +70,9 @@ def register() -> None:
     registry.customer_actions.register("feedback", panels.log_action, order=10)
     registry.customer_timeline.register("feedback", panels.case_entries)
     registry.search.register("cases", panels.find_cases, order=20)
-    registry.origins.register("case", Origin(label=_("Case"), resolve=panels.resolve_origins))
+    registry.origins.register(
+        "case", Origin(label=_("Case"), resolve=panels.resolve_origins, permission=VIEW)
+    )
     registry.ticks.register(
         "cases",
         Tick(run=sweeps.run_case_sweep, every_seconds=15, label=_("Clocks, waits and replies of cases")),

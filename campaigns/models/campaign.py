@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.core.flow import Flow
 from notifyhub.messaging.models import Template, TemplateVersion
@@ -87,7 +88,7 @@ class Campaign(models.Model):
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["-id"]
-        permissions = [("launch_campaign", "Can launch, pause and cancel campaigns")]
+        permissions = [("launch_campaign", gettext_noop("Can launch, pause and cancel campaigns"))]
         indexes = [models.Index(fields=["state", "-id"], name="campaigns_campaign_state")]
         constraints = [
             models.CheckConstraint(

@@ -54,6 +54,11 @@ def row_mark(case: Case) -> str:
     return hashlib.blake2s(repr(shown).encode(), digest_size=6).hexdigest()
 
 
+def _late(cases: list[Case]) -> int:
+    now = timezone.now()
+    return sum(1 for case in cases if case.next_due_at and case.next_due_at <= now)
+
+
 class QueueMixin(ServicePage):
     """Which rows, which counts."""
 
@@ -106,7 +111,7 @@ class QueueMixin(ServicePage):
             "cases": cases,
             "more": more,
             "counts": counts,
-            "late": sum(1 for case in cases if case.next_due_at and case.next_due_at <= timezone.now()),
+            "late": _late(cases),
             "now": timezone.now(),
             "may_work": self.request.user.has_perm("feedback.change_case"),
         }
@@ -138,6 +143,7 @@ class QueuePage(QueueMixin):
             "searched": True,
             "term": text,
             "cases": self.marked(found[:SEARCH_ROWS]),
+            "late": _late(found[:SEARCH_ROWS]),
             "more": False,
             "capped": len(found) > SEARCH_ROWS,
             "crumbs": [*self.base_crumbs(), (_("Search"), "")],

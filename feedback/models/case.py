@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from feedback.models.category import SERIOUS, Category, Severity
 from feedback.models.flow import FLOW, OPEN_STATES, WAITING, CaseState
@@ -125,8 +125,8 @@ class Case(models.Model):
         verbose_name_plural = _("cases")
         ordering = ["-id"]
         permissions = [
-            ("view_all_case", "Can see the cases of every team"),
-            ("assign_case", "Can assign cases and act for their owner"),
+            ("view_all_case", gettext_noop("Can see the cases of every team")),
+            ("assign_case", gettext_noop("Can assign cases and act for their owner")),
         ]
         indexes = [
             models.Index(fields=["state", "next_due_at"], name="feedback_case_state"),

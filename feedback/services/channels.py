@@ -72,7 +72,7 @@ def _choice(
         return ChannelChoice(**facts, available=known, reason="" if known else _("no account"))
     point = points.get(kind)
     if point is None:
-        return ChannelChoice(**facts, available=False, reason=_("not known"))
+        return ChannelChoice(**facts, available=False, reason=_("no address"))
     if not point.valid:
         return ChannelChoice(
             **facts, available=False, reason=point.get_invalid_reason_display() or _("not valid")

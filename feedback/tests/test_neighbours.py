@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from feedback.admin.thread import WORDS
 from feedback.models import Case, Category, SlaPolicy
 from feedback.personal_data import erase_cases, export_cases
 from feedback.services import notes
@@ -15,7 +16,9 @@ from notifyhub.core.registry import origins
 from notifyhub.customers.services.merging import merge_customers, undo_merge
 from notifyhub.customers.services.timeline import timeline_page
 from notifyhub.customers.tests.factories import make_customer
+from notifyhub.messaging.tests.factories import make_delivery, make_dispatch, make_version
 from notifyhub.staff.tests.factories import make_user
+from notifyhub.staff.verbs import VERBS
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +115,28 @@ def test_eight_first_categories_have_a_digit_and_both_names() -> None:
     assert [row.digit for row in top] == list(range(1, 9))
     assert all(row.name and row.name_zh for row in Category.objects.all())
     assert ensure_categories() == 0
+
+
+def test_everything_done_with_a_case_has_words_in_the_audit_trail() -> None:
+    kinds = set(WORDS) - {"receive", "reply_failed", "customer_merged", "customer_unmerged"}
+    assert {f"{kind}_case" for kind in kinds} <= set(VERBS)
+
+
+@pytest.mark.parametrize(("role", "reads"), [("agent", True), ("marketing_editor", False)])
+def test_the_ledger_links_a_reply_to_its_case_for_those_who_may_open_it(
+    client: Client, role: str, reads: bool
+) -> None:
+    case = make_case(make_agent())
+    dispatch = make_dispatch(version=make_version(), origin_kind="case", origin_id=case.number)
+    delivery = make_delivery(dispatch, make_customer().pk)
+    client.force_login(make_user(role))
+    link = reverse("admin:feedback_case_change", args=[case.pk])
+    pages = [
+        reverse("admin:messaging_delivery_changelist"),
+        reverse("admin:messaging_delivery_page", args=[delivery.reference]),
+        reverse("admin:messaging_dispatch_change", args=[dispatch.pk]),
+    ]
+    for page in pages:
+        words = client.get(page).content.decode()
+        assert (link in words) is reads
+        assert reads or case.summary not in words

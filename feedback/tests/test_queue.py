@@ -158,6 +158,17 @@ def test_search_finds_by_what_callers_say_and_keeps_it_out_of_the_address(client
         assert answer["Location"] == reverse("admin:feedback_case_change", args=[case.pk])
     else:
         assert [row.pk for row in answer.context["cases"]] == [case.pk]
+        assert answer.context["late"] == 0
+
+
+def test_a_search_counts_the_late_ones_among_its_own_rows(client: Client) -> None:
+    agent = make_agent()
+    client.force_login(agent)
+    make_case(agent, summary="Cold soup")
+    late = make_case(agent, summary="Something else")
+    Case.objects.filter(pk=late.pk).update(next_due_at=timezone.now() - timedelta(hours=1))
+    assert client.post(reverse(QUEUE), {"q": "Cold soup"}).context["late"] == 0
+    assert client.post(reverse(QUEUE), {"q": "Something else"}).context["late"] == 1
 
 
 def test_odd_input_gets_an_answer(client: Client) -> None:

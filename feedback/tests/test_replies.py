@@ -161,7 +161,7 @@ def test_channels_that_cannot_reach_the_customer_say_why(client: Client) -> None
     phone = ContactPoint.objects.get(customer=customer, kind="phone")
     Suppression.objects.create(kind="phone", value_hash=phone.value_hash, masked="x", reason="stop")
     reasons = {choice.code: choice.reason for choice in channel_choices(customer) if not choice.available}
-    assert reasons == {"email": "Bounced", "sms": "suppressed", "wechat": "not known", "push": "not known"}
+    assert reasons == {"email": "Bounced", "sms": "suppressed", "wechat": "no address", "push": "no address"}
     agent = make_agent()
     client.force_login(agent)
     case = make_case(agent, customer_id=customer.pk)

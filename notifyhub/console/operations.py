@@ -38,6 +38,11 @@ WHERE kind = 'unknown' AND at > now() - interval '24 hours'
 """
 
 QUEUE_NAMES = {0: gettext_lazy("realtime"), 1: gettext_lazy("bulk")}
+WORKER_QUEUES = {
+    "realtime": QUEUE_NAMES[0],
+    "bulk": QUEUE_NAMES[1],
+    "housekeeping": gettext_lazy("housekeeping"),
+}
 QUEUE_WORDS = {0: gettext_lazy("codes, orders, replies"), 1: gettext_lazy("campaigns, reminders")}
 CIRCUITS = {
     "closed": (gettext_lazy("closed"), "green"),
@@ -122,10 +127,21 @@ def _ticks() -> list[dict[str, Any]]:
     ]
 
 
+def _queue_names(queues: str) -> str:
+    """Return the queues of a worker in the reader's words."""
+    codes = [code.strip() for code in queues.split(",")]
+    return ", ".join(str(WORKER_QUEUES.get(code, code)) for code in codes)
+
+
 def _workers(now: Any) -> list[dict[str, Any]]:
     rows = NodeBeat.objects.filter(kind="worker").order_by("name")
     return [
-        {"name": row.name, "queues": row.queues, "at": row.at, "silent": (now - row.at).total_seconds() > 45}
+        {
+            "name": row.name,
+            "queues": _queue_names(row.queues),
+            "at": row.at,
+            "silent": (now - row.at).total_seconds() > 45,
+        }
         for row in rows
     ]
 

@@ -114,6 +114,7 @@ class Origin:
 
     label: Any
     resolve: Callable[[Iterable[str]], dict[str, tuple[str, str]]]  # ids -> {id: (title, url)}
+    permission: str = ""  # who lacks it reads the kind alone, without title and link
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,7 +138,10 @@ def register() -> None:
         ),
         order=80,
     )
-    registry.origins.register(ORIGIN, Origin(label=_("Reminder rule"), resolve=resolve_rules))
+    registry.origins.register(
+        ORIGIN,
+        Origin(label=_("Reminder rule"), resolve=resolve_rules, permission="reminders.view_reminderrule"),
+    )
     registry.planned_sends.register("reminders", planned)
     registry.personal_data.register(
         "reminders.Reminder", PersonalData(export=export_reminders, erase=erase_reminders)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.customers.models.customer import ContactPoint, Customer
 from notifyhub.staff.models import User
@@ -63,7 +64,7 @@ class Topic(models.Model):
         verbose_name = _("topic")
         verbose_name_plural = _("topics")
         ordering = ["message_class", "name"]
-        permissions = [("make_transactional_topic", "Can make a topic transactional")]
+        permissions = [("make_transactional_topic", gettext_noop("Can make a topic transactional"))]
 
     def __str__(self) -> str:
         if self.name_zh and (translation.get_language() or "").startswith("zh"):
@@ -120,7 +121,7 @@ class Consent(models.Model):
     class Meta:
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
-        permissions = [("change_consent_for_customer", "Can record a customer's consent")]
+        permissions = [("change_consent_for_customer", gettext_noop("Can record a customer's consent"))]
         constraints = [
             models.UniqueConstraint(fields=["customer", "topic", "channel"], name="customers_consent_once")
         ]

@@ -8,6 +8,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.staff.models import User
@@ -62,10 +63,10 @@ class Customer(models.Model):
         verbose_name_plural = _("customers")
         ordering = ["-id"]
         permissions = [
-            ("import_customer", "Can import customers"),
-            ("export_customer", "Can export customers"),
-            ("reveal_customer", "Can reveal phone and email"),
-            ("merge_customer", "Can merge customers"),
+            ("import_customer", gettext_noop("Can import customers")),
+            ("export_customer", gettext_noop("Can export customers")),
+            ("reveal_customer", gettext_noop("Can reveal phone and email")),
+            ("merge_customer", gettext_noop("Can merge customers")),
         ]
         indexes = [
             # For the audience by city, in id order as the planner reads it.

@@ -62,7 +62,7 @@ class Result:
 class SettingField:
     """One setting of an account, from which its form is made.
 
-    `kind` is text, integer, boolean, choice or email; a secret one is stored encrypted and never shown.
+    `kind` is text, integer, boolean, choice, email or host; a secret one is stored encrypted and never shown.
     """
 
     name: str

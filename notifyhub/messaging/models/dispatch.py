@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.flow import Flow
@@ -106,7 +107,7 @@ class Dispatch(models.Model):
         verbose_name = _("dispatch")
         verbose_name_plural = _("dispatches")
         ordering = ["-id"]
-        permissions = [("control_dispatch", "Can pause, resume and cancel sending")]
+        permissions = [("control_dispatch", gettext_noop("Can pause, resume and cancel sending"))]
         indexes = [
             # For the tick and the lease: only what is open.
             models.Index(

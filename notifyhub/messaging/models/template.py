@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel, MessageClass
@@ -33,7 +34,7 @@ class Template(models.Model):
         verbose_name = _("template")
         verbose_name_plural = _("templates")
         ordering = ["name"]
-        permissions = [("publish_template", "Can publish templates")]
+        permissions = [("publish_template", gettext_noop("Can publish templates"))]
         constraints = [
             models.CheckConstraint(
                 name="messaging_template_topic_unless_transactional",

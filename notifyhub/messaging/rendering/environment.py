@@ -179,3 +179,9 @@ class Part:
             return []
         found = self.template.analyze(include_partials=False).globals
         return sorted({str(variable) for places in found.values() for variable in places})
+
+    def unknown_filters(self) -> list[str]:
+        """Return the filters that do not exist; Liquid itself would say so only when it fills the text in."""
+        if self.template is None:
+            return []
+        return sorted(set(self.template.analyze(include_partials=False).filters) - set(TEXT.filters))

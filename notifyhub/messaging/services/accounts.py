@@ -1,6 +1,7 @@
 """Accounts with providers: made and changed by the settings that their backend declares."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from notifyhub.messaging.models import ProviderAccount
 from notifyhub.staff.services import audit
 
 PLAIN = ("name", "priority", "rate_per_second", "active")
+# A name or an address; no scheme, port, path or blank, which would fail only when the first mail goes out.
+HOST = re.compile(r"[\w.-]+|(?=.*:.*:)[0-9a-fA-F:.]+")
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -182,4 +185,9 @@ def read_value(field: SettingField, raw: Any) -> Any:
         raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
     if field.kind == "email" and text and text.count("@") != 1:
         raise Refused(_("%s must be a mailbox like news@example.com.") % field.label, field=field.name)
+    if field.kind == "host" and text and not HOST.fullmatch(text):
+        raise Refused(
+            _("%s must be a server's name or address alone, like smtp.example.com.") % field.label,
+            field=field.name,
+        )
     return text

@@ -83,6 +83,18 @@ def test_a_stale_version_is_a_conflict() -> None:
         update_account(account_id=account.pk, version=2, values={"port": "-1"})
 
 
+@pytest.mark.parametrize("host", ["bad host", "smtp://mail.example", "127.0.0.1:25", "mail.example/x"])
+def test_a_server_is_a_name_or_an_address_alone(host: str) -> None:
+    with pytest.raises(Refused, match=r"smtp\.example\.com"):
+        create_account(channel="email", backend="smtp", name="Main", values={**SMTP, "host": host})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "mail_1.example", "localhost", "邮箱.example"])
+def test_every_true_name_of_a_server_is_taken(host: str) -> None:
+    account = create_account(channel="email", backend="smtp", name="Main", values={**SMTP, "host": host})
+    assert account.config["host"] == host
+
+
 def test_a_changed_account_is_used_as_it_is_now() -> None:
     memory_account()
     make_recipients("auto")

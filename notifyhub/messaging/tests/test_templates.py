@@ -111,7 +111,7 @@ def test_nothing_to_publish_and_another_draft_than_seen_are_refused() -> None:
         ("email", "en", {"subject": "", "body": "x"}, "Write a subject"),
         ("push", "en", {"subject": "", "body": "x"}, "Write a title"),
         ("email", "en", {"subject": "a", "body": " "}, "Write the text"),
-        ("email", "en", {"subject": "{{ a", "body": "{% if %}"}, "Liquid"),
+        ("email", "en", {"subject": "{{ a", "body": "{% if %}"}, "after its first word"),
         ("email", "en", {"subject": "a", "body": "<style>p{color:{{x}}}</style><p>a</p>"}, "style"),
         ("sms", "zh-hans", {"body": "满120减30"}, "拒收请回复R"),
         ("sms", "zh-hans", {"body": "拒收请回复R，满120减30"}, "拒收请回复R"),
@@ -226,3 +226,27 @@ def test_what_was_sent_is_shown_again_without_its_secrets() -> None:
 def test_nothing_is_shown_where_nothing_was_sent() -> None:
     dispatch = make_dispatch()
     assert unpack_and_show(dispatch, make_delivery(dispatch, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{% if %}x", "says nothing after its first word"),
+        ("{% if a %}x", "Write {% endif %}"),
+        ("{{ a", "}} is missing"),
+        ("{% foo %}", "There is no tag {% foo %}"),
+        ("{% endif %}", "{% endif %} has no beginning"),
+        ("{{ a b }}", "a word too much"),
+        ("{% if a = b %}x{% endif %}", "write == instead"),
+        ("{% for x %}{% endfor %}", "{% for one in many %}"),
+        ("{{ }}", "Nothing stands between the brackets"),
+        ("{{ customer.name | nope }}", "There is no filter “nope”"),
+        ("{{ 'abc }}", "quotation mark is not closed"),
+    ],
+)
+def test_what_liquid_cannot_read_is_said_in_words(body: str, words: str) -> None:
+    template = make_template(("sms", "en"))
+    content = text_of(template.pk, "sms")
+    content.body = body
+    checks = check_content(content=content, template=template)
+    assert any(one.level == "error" and words in one.text for one in checks)

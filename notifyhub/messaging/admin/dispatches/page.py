@@ -18,7 +18,7 @@ from notifyhub.messaging.services.dispatches import (
     Progress,
     progress,
 )
-from notifyhub.messaging.services.ledger import resolve_origins
+from notifyhub.messaging.services.ledger import origin_for, resolve_origins
 
 State = Dispatch.State
 # Cancelling more than this many asks for the number typed.
@@ -103,7 +103,8 @@ class DispatchPage(PageMixin, TemplateView):
             (_("Dispatches"), reverse("admin:messaging_dispatch_changelist")),
             (dispatch.title, ""),
         ]
-        origin = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
+        found = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
+        origin = origin_for(self.request.user, dispatch.origin_kind, found)
         steps = [step.get("channel", "") for step in dispatch.chain]
         return super().get_context_data(
             **live_context(self.request, dispatch),

@@ -1,5 +1,6 @@
 """The list of messages: by dispatch, by customer, or by what happened on a day."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.search import find_customers
 from notifyhub.messaging.looks import CHANNEL_ICONS, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
-from notifyhub.messaging.services.ledger import LedgerQuery, list_messages
+from notifyhub.messaging.services.ledger import LedgerQuery, list_messages, show_origins
 
 
 def _number(value: str) -> int | None:
@@ -54,6 +55,7 @@ class MessageList(PageMixin, TemplateView):
         get = self.request.GET
         query = read_query(get)
         page = list_messages(query=query, cursor=get.get("after", ""))
+        page = replace(page, lines=show_origins(self.request.user, page.lines))
         asked = {name: value for name, value in get.items() if name != "after" and value}
         more = f"?{urlencode({**asked, 'after': page.cursor})}" if page.cursor else ""
         return super().get_context_data(

@@ -19,6 +19,7 @@ from notifyhub.messaging.services.ledger import (
     events_of,
     find_message,
     neighbours_with_same_reason,
+    origin_for,
     resolve_origins,
 )
 from notifyhub.messaging.services.previews import identity_for
@@ -85,7 +86,8 @@ class MessagePage(PageMixin, TemplateView):
         accounts = ProviderAccount.objects.in_bulk(
             {one.account_id for one in events if one.account_id} | {delivery.account_id or 0}
         )
-        origin = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
+        found = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
+        origin = origin_for(self.request.user, dispatch.origin_kind, found)
         steps = [
             (one, *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")), accounts.get(one.account_id or 0))
             for one in events

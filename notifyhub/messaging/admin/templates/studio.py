@@ -23,6 +23,7 @@ from notifyhub.staff.models import Team
 
 State = TemplateVersion.State
 LANGUAGES = tuple(code for code, _name in settings.LANGUAGES)
+LANGUAGE_NAMES = dict(settings.LANGUAGES)
 SUBJECT_LENGTH = 60
 PREHEADER_LENGTH = 90
 COMMON_VARIABLES = ("customer.name", "customer.city", "customer.number")
@@ -202,7 +203,10 @@ class StudioPage(PageMixin, TemplateView):
             topics=Topic.objects.filter(message_class=template.message_class, active=True),
             teams=Team.objects.filter(active=True),
             used_by=used.only("id", "title", "state", "sent", "created_at")[:5],
-            copies_from=[key for key in sorted(studio.contents) if key[0] == studio.channel]
-            or sorted(studio.contents),
+            copies_from=[
+                (channel, language, f"{Channel(channel).label} · {LANGUAGE_NAMES.get(language, language)}")
+                for channel, language in [key for key in sorted(studio.contents) if key[0] == studio.channel]
+                or sorted(studio.contents)
+            ],
             **kwargs,
         )

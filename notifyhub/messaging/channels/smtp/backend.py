@@ -27,7 +27,7 @@ class SmtpBackend(Backend):
     label = _("SMTP")
     channels = ("email",)
     fields = (
-        SettingField(name="host", label=_("Server"), required=True),
+        SettingField(name="host", label=_("Server"), kind="host", required=True),
         SettingField(name="port", label=_("Port"), kind="integer", default=587),
         SettingField(
             name="security",

@@ -5,7 +5,13 @@ customer, the kind and time of events) and looks at a bounded number of rows bef
 go on.
 """
 
-from notifyhub.messaging.services.ledger.lines import MessageLine, read_lines, resolve_origins
+from notifyhub.messaging.services.ledger.lines import (
+    MessageLine,
+    origin_for,
+    read_lines,
+    resolve_origins,
+    show_origins,
+)
 from notifyhub.messaging.services.ledger.listing import LedgerPage, LedgerQuery, list_messages
 from notifyhub.messaging.services.ledger.messages import (
     events_of,
@@ -23,6 +29,8 @@ __all__ = [
     "list_messages",
     "messages_of",
     "neighbours_with_same_reason",
+    "origin_for",
     "read_lines",
     "resolve_origins",
+    "show_origins",
 ]

@@ -1,7 +1,7 @@
 """Rows of the ledger as the lines that lists show."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ class MessageLine:
     customer: str
     contact: str
     dispatch_id: int
+    origin_kind: str = ""
     origin_title: str = ""
     origin_url: str = ""
     happened: str = ""
@@ -70,6 +71,7 @@ def read_lines(rows: Sequence[Delivery]) -> list[MessageLine]:
                 customer=names.get(row.customer_id, f"#{row.customer_id}"),
                 contact=contacts.get(row.contact_id, "") if row.contact_id else "",
                 dispatch_id=row.dispatch_id,
+                origin_kind=dispatch.origin_kind if dispatch else "",
                 origin_title=title,
                 origin_url=url,
             )
@@ -91,3 +93,20 @@ def resolve_origins(dispatches: Iterable[Dispatch]) -> dict[int, tuple[str, str]
             title, url = known.get(one.origin_id, ("", ""))
             found[one.pk] = (f"{label} · {title}" if title else label, url)
     return found
+
+
+def origin_for(viewer: Any, kind: str, found: tuple[str, str]) -> tuple[str, str]:
+    """Return (title, url) as this viewer may read it: the kind alone where its page is closed to them."""
+    origin = origins.get(kind)
+    if origin is None or not origin.permission or viewer.has_perm(origin.permission):
+        return found
+    return str(origin.label), ""
+
+
+def show_origins(viewer: Any, lines: Iterable[MessageLine]) -> list[MessageLine]:
+    """Return the lines with their origins as this viewer may read them."""
+    shown = []
+    for line in lines:
+        title, url = origin_for(viewer, line.origin_kind, (line.origin_title, line.origin_url))
+        shown.append(replace(line, origin_title=title, origin_url=url))
+    return shown

@@ -12,6 +12,7 @@ from notifyhub.messaging.models import Content, SendingPolicy, Template, Templat
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import LIQUID, compile_html, is_html
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE
+from notifyhub.messaging.services.templates.liquid_words import say
 from notifyhub.messaging.services.templates.sms import OPT_OUT, measure
 
 ERROR, WARNING, OK = "error", "warning", "ok"
@@ -40,9 +41,11 @@ def _syntax(content: Content) -> list[Check]:
     found = []
     for field in ("subject", "preheader", "body"):
         try:
-            Part(getattr(content, field))
+            unknown = Part(getattr(content, field)).unknown_filters()
         except RenderError as error:
-            found.append(Check(ERROR, _("Liquid cannot read this: %s") % error, line=error.line, field=field))
+            found.append(Check(ERROR, say(str(error)), line=error.line, field=field))
+        else:
+            found += [Check(ERROR, _("There is no filter “%s”.") % one, field=field) for one in unknown]
     return found
 
 

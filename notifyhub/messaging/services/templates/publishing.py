@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
 
 State = TemplateVersion.State
+LANGUAGE_NAMES = dict(settings.LANGUAGES)
 
 
 def digest_of(contents: list[Content]) -> str:
@@ -33,7 +35,7 @@ def _refuse_errors(draft: TemplateVersion) -> None:
     if not findings:
         raise Refused(_("There is no text yet. Write one and publish then."))
     wrong = [
-        f"{Channel(channel).label} · {language}: {one.text}"
+        f"{Channel(channel).label} · {LANGUAGE_NAMES.get(language, language)}: {one.text}"
         for (channel, language), checks in sorted(findings.items())
         for one in checks
         if one.level == ERROR

@@ -109,7 +109,7 @@ def volume_card(request: Any) -> str:
             {"label": _("Open"), "data": [counts[1] for _pk, counts in shown], "tone": "violet"},
             {"label": _("Resolved"), "data": [counts[0] for _pk, counts in shown], "tone": "grey"},
         ],
-        "x_label": _("cases"),
+        "x_label": _("Number of cases"),
     }
     context = {
         "spec": spec,
@@ -154,7 +154,7 @@ def hours_card(request: Any) -> str:
                 "type": "line",
             },
         ],
-        "y_label": _("cases"),
+        "y_label": _("Number of cases"),
     }
     context = {"spec": spec, "name": "feedback-hours", "any": bool(found), "height": 240}
     return render_to_string("feedback/cards/chart.html", context, request)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.text import slugify
@@ -30,6 +30,9 @@ DEFAULT_STOPS: dict[str, tuple[str, ...]] = {
     Anchor.ORDER_PROMISED: SERVICE_STOPS,
 }
 FIELDS = ("name", "anchor", "attribute", "lines", "stop_states", "chain", "grace_hours", "owner_team")
+
+# More than this many people saving one name at the same moment are asked to save again.
+INSERTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +129,20 @@ def create_rule(
     Without `stop_states` it gets those that its date suggests.
     """
     data = {"stop_states": list(DEFAULT_STOPS.get(data["anchor"], ())), **data}
-    rule = ReminderRule.objects.create(key=_free_key(data["name"]), owner=owner, **_values(data, steps))
+    rule = _insert(owner=owner, **_values(data, steps))
     _write_steps(rule, steps)
     audit.record(verb="create_reminder_rule", obj=rule)
     return rule
+
+
+def _insert(**values: Any) -> ReminderRule:
+    for _attempt in range(INSERTS):
+        try:
+            with transaction.atomic():
+                return ReminderRule.objects.create(key=_free_key(values["name"]), **values)
+        except IntegrityError:
+            continue  # Somebody took the same key in between; look again.
+    raise Refused(_("Others gave rules this name at the same moment. Save again."), field="name")
 
 
 @transaction.atomic

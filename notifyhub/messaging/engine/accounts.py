@@ -128,8 +128,11 @@ class Accounts:
                 shut = not usable and (standing is None or standing.shut)
                 self._choices[channel] = Choice(blocked=True, shut=shut)
 
-    def choose(self, channel: str) -> Choice:
-        """Return what `channel` is sent through; no account and not blocked means there is none at all."""
+    def choose(self, channel: str, *, avoid: int | None = None) -> Choice:
+        """Return what `channel` is sent through; no account and not blocked means there is none at all.
+
+        `avoid` is the account that certainly failed this message before: another one is preferred.
+        """
         return self._choices.get(channel, Choice())
 
     def blocked_channels(self) -> list[str]:

@@ -16,7 +16,8 @@ _SUMS = f"""
 SELECT b.dispatch_id,
        coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL), 0)::bigint AS planned,
        {", ".join(f"sum(b.{name})::bigint AS {name}" for name in COLUMNS)},
-       bool_or(b.state <> 2) AS open
+       bool_or(b.state <> 2 OR b.check_at IS NOT NULL) AS open,
+       coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL AND NOT b.chained), 0)::bigint AS people
 FROM messaging_batch b WHERE b.dispatch_id = ANY(%(ids)s) GROUP BY b.dispatch_id
 """
 
@@ -30,22 +31,27 @@ HAVING sum(r.value::bigint) <> 0
 # The speed is taken between two folds at least two seconds apart.
 _FOLD = f"""
 UPDATE messaging_dispatch j
-SET planned = n.planned, {", ".join(f"{name} = n.{name}" for name in COLUMNS)}, reasons = n.reasons,
+SET planned = n.planned, people = n.people,
+    {", ".join(f"{name} = n.{name}" for name in COLUMNS)}, reasons = n.reasons,
     rate = CASE WHEN j.folded_at < statement_timestamp() - interval '2 seconds'
                 THEN (n.sent - j.sent) / extract(epoch FROM statement_timestamp() - j.folded_at)
                 ELSE j.rate END,
     folded_at = CASE WHEN j.folded_at >= statement_timestamp() - interval '2 seconds'
                      THEN j.folded_at ELSE statement_timestamp() END
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(
-    id bigint, planned bigint, reasons jsonb, {", ".join(f"{name} bigint" for name in COLUMNS)})
+    id bigint, planned bigint, people bigint, reasons jsonb,
+    {", ".join(f"{name} bigint" for name in COLUMNS)})
 WHERE j.id = n.id
 """
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """The sums over the batches of one dispatch; `batches_open` says whether work is left."""
+    """The sums over the batches of one dispatch; `batches_open` says whether work is left.
 
+    `people` are recipients, `planned` messages."""
+
+    people: int = 0
     planned: int = 0
     sent: int = 0
     delivered: int = 0
@@ -69,9 +75,9 @@ def count_dispatches(ids: list[int]) -> dict[int, Counts]:
     found: dict[int, Counts] = {}
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, {"ids": ids})
-        for number, planned, *sums, is_open in cursor.fetchall():
+        for number, planned, *sums, is_open, people in cursor.fetchall():
             named = dict(zip(COLUMNS, sums, strict=True))
-            found[number] = Counts(planned=planned, batches_open=is_open, **named)
+            found[number] = Counts(people=people, planned=planned, batches_open=is_open, **named)
         cursor.execute(_REASONS, {"ids": ids})
         for number, reason, rows in cursor.fetchall():
             found[number].reasons[reason] = rows
@@ -88,6 +94,7 @@ def fold_counts(ids: list[int]) -> dict[int, Counts]:
         {
             "id": number,
             "planned": found.planned,
+            "people": found.people,
             "reasons": found.reasons,
             **{name: getattr(found, name) for name in COLUMNS},
         }

@@ -22,6 +22,14 @@ _WORK = """
 _REACHABLE = """
     (b.channel <> ALL(%(blocked)s) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
 """
+# What somebody ordered to stand still. The table holds a handful of rows, so this is free.
+_UNHALTED = """
+    NOT EXISTS (SELECT 1 FROM messaging_halt t WHERE t.lifted_at IS NULL AND j.state <> 'cancelling' AND (
+        t.scope = 'all' OR (t.scope = 'class' AND t.value = j.message_class)
+        OR (t.scope = 'channel' AND t.value = b.channel)
+        OR (t.scope = 'worker' AND %(owner)s LIKE t.value || ':%%')
+        OR (t.scope = 'restored' AND b.not_before < t.placed_at)))
+"""
 _PACED = "(j.next_at IS NULL OR j.next_at <= statement_timestamp() OR j.state = 'cancelling')"
 
 _TAKEN = """
@@ -40,12 +48,12 @@ WITH chosen AS (
     WHERE j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_PACED}
       AND j.priority = {Priority.BULK.value}
       AND EXISTS (SELECT 1 FROM messaging_batch b WHERE b.dispatch_id = j.id AND b.state = 0
-                  AND b.not_before <= statement_timestamp() AND {_REACHABLE})
+                  AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED})
     ORDER BY j.served_at NULLS FIRST, j.id LIMIT 1
 ), pick AS (
     SELECT b.id, b.dispatch_id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.dispatch_id = (SELECT id FROM chosen) AND b.state = 0
-      AND b.not_before <= statement_timestamp() AND {_REACHABLE}
+      AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED}
     ORDER BY b.not_before, b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 ), served AS (
     -- A dispatch with a rate of its own is handed out a second's worth at a time.
@@ -62,7 +70,7 @@ _LEASE_REALTIME = f"""
 WITH pick AS (
     SELECT b.id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = {Priority.REALTIME.value} AND b.not_before <= statement_timestamp()
-      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE}
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE} AND {_UNHALTED}
     ORDER BY b.not_before, b.id LIMIT {REALTIME_BATCHES} FOR UPDATE OF b SKIP LOCKED
 )
 {_TAKEN}
@@ -72,7 +80,8 @@ _DUE = f"""
 SELECT EXISTS (
     SELECT 1 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = %(priority)s AND b.not_before <= statement_timestamp()
-      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {{reachable}})
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {{reachable}}
+      AND {_UNHALTED})
 """
 
 _EXTEND = """
@@ -169,9 +178,13 @@ def _batch(row: dict[str, Any]) -> LeasedBatch:
     return LeasedBatch(**row, reasons=json.loads(reasons) if isinstance(reasons, str) else reasons)
 
 
-def is_due(*, priority: int, blocked: list[str] | None = None) -> bool:
-    """Say whether work of that class is ready; with `blocked`, only over channels that are open."""
+def is_due(*, priority: int, blocked: list[str] | None = None, owner: str = "") -> bool:
+    """Say whether work of that class is ready; with `blocked`, only over channels that are open.
+
+    `owner` is the worker that asks: one that was told to stand still has nothing to do.
+    """
     reachable = "TRUE" if blocked is None else _REACHABLE
     with connection.cursor() as cursor:
-        cursor.execute(_DUE.format(reachable=reachable), {"priority": priority, "blocked": blocked or []})
+        values = {"priority": priority, "blocked": blocked or [], "owner": owner}
+        cursor.execute(_DUE.format(reachable=reachable), values)
         return bool(cursor.fetchone()[0])

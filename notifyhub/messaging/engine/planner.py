@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F, Func, Value
 from django.utils import timezone
 
 from notifyhub.core.errors import Refused
@@ -152,6 +153,9 @@ def _next_bound(cursor: Any, gates: Gates, *, low: int, until: int) -> int:
 def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int) -> None:
     cursor.execute("SELECT nextval('messaging_delivery_block')")
     base = cursor.fetchone()[0]
+    Dispatch.objects.filter(pk=dispatch.pk).update(
+        blocks=Func(F("blocks"), Value(base), function="array_append")
+    )
     judged, params = judged_sql(gates, low=low, high=high, earlier=dispatch.plan_until is not None)
     cursor.execute(_INSERT.format(judged=judged), {**params, "base": base, "send_at": dispatch.send_at})
     skipped: list[tuple[str, int, int, int]] = []

@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 _EXPIRED = """
 SELECT b.id, b.dispatch_id, b.channel, b.priority, b.cursor, b.open_to, b.hi, b.ids, b.owner, b.reasons,
-       j.message_class
+       b.step, b.watch, b.chained, j.message_class
 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
 WHERE b.state = 1 AND b.lease_until < statement_timestamp()
 ORDER BY b.lease_until LIMIT 1 FOR UPDATE OF b SKIP LOCKED
@@ -60,15 +60,17 @@ SET state = CASE WHEN %(cursor)s >= t.hi THEN 2 ELSE 0 END, epoch = t.epoch + 1,
     lease_until = NULL, cursor = %(cursor)s, open_to = %(cursor)s, reasons = %(reasons)s::jsonb,
     tries = CASE WHEN %(cursor)s > t.cursor THEN 0 ELSE t.tries END,
     sent = t.sent + %(sent)s, failed = t.failed + %(failed)s, unknown = t.unknown + %(unknown)s,
-    deferred = t.deferred + %(deferred)s
+    deferred = t.deferred + %(deferred)s,
+    check_at = CASE WHEN %(cursor)s >= t.hi AND t.watch THEN clock_timestamp() ELSE t.check_at END
 WHERE t.id = %(batch)s
 """
 
 _SIDE = """
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons)
+    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
+    step, watch, chained)
 VALUES (%(dispatch)s, %(channel)s, %(priority)s, %(lo)s, %(hi)s, %(rows)s, clock_timestamp(), %(lo)s - 1,
-    %(lo)s - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}')
+    %(lo)s - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(step)s, %(watch)s, %(chained)s)
 """
 
 
@@ -167,6 +169,9 @@ def _add_side_batch(cursor: Any, batch: dict[str, Any], rows: list[int]) -> None
             "lo": min(rows),
             "hi": max(rows),
             "rows": rows,
+            "step": batch["step"],
+            "watch": batch["watch"],
+            "chained": batch["chained"],
         },
     )
 

@@ -68,7 +68,8 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int) -> tuple[str, dict[
     statement = f"""
 SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired,
-       d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.channel, d.tries, d.reason AS mark,
+       d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
+       d.account_id,
        c.name, c.city, c.external_id, c.attributes, c.tags, c.locale,
        k.value AS contact, i.variables AS item_variables,
        CASE

@@ -52,7 +52,7 @@ class Worker:
             )
             if lease is not None:
                 rows += self._serve(lease, accounts=accounts, until=until)
-            elif is_due(priority=priority, blocked=accounts.shut_channels()):
+            elif is_due(priority=priority, blocked=accounts.shut_channels(), owner=self.name):
                 time.sleep(PAUSE_SECONDS)
             else:
                 break
@@ -63,7 +63,7 @@ class Worker:
 
     def has_work(self, *, priority: int) -> bool:
         """Say whether something of that class is due that more than waiting can be done about."""
-        return is_due(priority=priority, blocked=Accounts().shut_channels())
+        return is_due(priority=priority, blocked=Accounts().shut_channels(), owner=self.name)
 
     def _serve(self, lease: Lease, *, accounts: Accounts, until: float) -> int:
         composer = Composer(batch.dispatch_id for batch in lease.batches)

@@ -41,9 +41,10 @@ WITH b AS (
         state = CASE WHEN b.cursor >= t.hi THEN 2 ELSE t.state END,
         owner = CASE WHEN b.cursor >= t.hi THEN '' ELSE t.owner END,
         lease_until = CASE WHEN b.cursor >= t.hi THEN NULL
-                           ELSE clock_timestamp() + make_interval(secs => %(seconds)s) END
+                           ELSE clock_timestamp() + make_interval(secs => %(seconds)s) END,
+        check_at = CASE WHEN b.cursor >= t.hi AND t.watch THEN clock_timestamp() ELSE t.check_at END
     FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
-    RETURNING t.id, t.dispatch_id, t.channel, t.priority, b.side
+    RETURNING t.id, t.dispatch_id, t.channel, t.priority, t.step, t.watch, t.chained, b.side
 ), r AS (
     SELECT r.*, fence.dispatch_id
     FROM unnest(%(batch)s::bigint[], %(row)s::bigint[], %(state)s::smallint[], %(reason)s::text[],
@@ -73,10 +74,10 @@ WITH b AS (
 ), sides AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to,
         state, epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred,
-        reasons)
+        reasons, step, watch, chained)
     SELECT fence.dispatch_id, fence.channel, fence.priority, s.ids[1], s.ids[array_upper(s.ids, 1)], s.ids,
            clock_timestamp() + make_interval(secs => s.delay), s.ids[1] - 1, s.ids[1] - 1,
-           0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}'
+           0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision)
 )
 SELECT id FROM fence

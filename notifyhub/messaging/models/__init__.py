@@ -1,20 +1,35 @@
 """Messaging models."""
 
-from notifyhub.messaging.models.dispatch import Batch, Dispatch, DispatchItem
+from notifyhub.messaging.models.dispatch import Attachment, Batch, Dispatch, DispatchItem
+from notifyhub.messaging.models.inbound import InboundReceipt
 from notifyhub.messaging.models.ledger import Delivery, DeliveryEvent, MessageCopy
-from notifyhub.messaging.models.provider import AccountGate, ProviderAccount, SenderIdentity, SendingPolicy
-from notifyhub.messaging.models.template import Content, Template, TemplateVersion
+from notifyhub.messaging.models.limits import Halt, Punctuality, SendCount
+from notifyhub.messaging.models.provider import (
+    AccountGate,
+    ChannelPolicy,
+    ProviderAccount,
+    SenderIdentity,
+    SendingPolicy,
+)
+from notifyhub.messaging.models.template import Content, Link, Template, TemplateVersion
 
 __all__ = [
     "AccountGate",
+    "Attachment",
     "Batch",
+    "ChannelPolicy",
     "Content",
     "Delivery",
     "DeliveryEvent",
     "Dispatch",
     "DispatchItem",
+    "Halt",
+    "InboundReceipt",
+    "Link",
     "MessageCopy",
     "ProviderAccount",
+    "Punctuality",
+    "SendCount",
     "SenderIdentity",
     "SendingPolicy",
     "Template",

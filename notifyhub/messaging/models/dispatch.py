@@ -72,12 +72,16 @@ class Dispatch(models.Model):
     chain = models.JSONField(_("channels"), default=list)
     audience = models.JSONField(_("audience"), default=dict)
     subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
+    urgent = models.BooleanField(_("urgent"), default=False, db_default=False)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PLANNING)
     pause_reason = models.CharField(_("why paused"), max_length=200, blank=True)
     send_at = models.DateTimeField(_("send at"))
     expires_at = models.DateTimeField(_("expires at"), null=True)
     plan_cursor = models.BigIntegerField(_("planned up to"), default=0)
     plan_until = models.BigIntegerField(_("plan until"), null=True)
+    # The first ids of the blocks it took, in the order of planning: short tokens count rows by them.
+    blocks = ArrayField(models.BigIntegerField(), default=list, db_default=[], verbose_name=_("id blocks"))
+    people = models.BigIntegerField(_("people"), default=0, db_default=0)
     planned = models.BigIntegerField(_("planned"), default=0)
     sent = models.BigIntegerField(_("handed over"), default=0)
     delivered = models.BigIntegerField(_("delivered"), default=0)
@@ -88,6 +92,8 @@ class Dispatch(models.Model):
     cancelled = models.BigIntegerField(_("cancelled"), default=0)
     # Why rows were skipped or failed: {reason: rows}.
     reasons = models.JSONField(_("reasons"), default=dict)
+    # How many rows of a reason somebody accepted by letting it go on: {reason: rows}.
+    tolerated = models.JSONField(_("accepted failures"), default=dict, db_default={})
     rate = models.FloatField(_("speed"), null=True)
     folded_at = models.DateTimeField(_("counted at"), null=True)
     next_at = models.DateTimeField(_("paced until"), null=True)
@@ -152,6 +158,28 @@ class DispatchItem(models.Model):
         return f"{self.dispatch_id}/{self.item}"
 
 
+class Attachment(models.Model):
+    """A file that goes with every message of a transactional dispatch."""
+
+    dispatch = models.ForeignKey(
+        Dispatch, models.CASCADE, related_name="attachments", verbose_name=_("dispatch")
+    )
+    name = models.CharField(_("name"), max_length=150)
+    content_type = models.CharField(_("type"), max_length=80)
+    size = models.PositiveIntegerField(_("size, bytes"))
+    sha256 = models.CharField(_("fingerprint"), max_length=64)
+    # Encrypted like all that is said to a customer.
+    content = models.BinaryField(_("content"))
+
+    class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Batch(models.Model):
     """What a worker leases: the deliveries `lo..hi` of one dispatch, channel and send time, or `ids`.
 
@@ -187,6 +215,13 @@ class Batch(models.Model):
     cancelled = models.IntegerField(_("cancelled"), default=0)
     reasons = models.JSONField(_("reasons"), default=dict)
     deferred = models.IntegerField(_("put off"), default=0)
+    step = models.SmallIntegerField(_("step"), default=0, db_default=0)
+    # Its rows are further messages to people whom an earlier step did not reach.
+    chained = models.BooleanField(_("follows a step"), default=False, db_default=False)
+    # The chain has a later step: once this batch is done, somebody must look whether that is needed.
+    watch = models.BooleanField(_("has a next step"), default=False, db_default=False)
+    check_at = models.DateTimeField(_("look at"), null=True)
+    checks = models.SmallIntegerField(_("looks"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("batch")
@@ -198,6 +233,10 @@ class Batch(models.Model):
             ),
             # For realtime: what is due over all dispatches.
             models.Index(fields=["priority", "not_before"], name="messaging_batch_due", condition=Q(state=0)),
+            # For the chain.
+            models.Index(
+                fields=["check_at"], name="messaging_batch_check", condition=Q(check_at__isnull=False)
+            ),
             # For the reaper.
             models.Index(fields=["lease_until"], name="messaging_batch_leased", condition=Q(state=1)),
         ]

@@ -22,6 +22,13 @@ class ProviderAccount(models.Model):
     )
     rate_per_second = models.PositiveIntegerField(_("messages a second"), default=1000)
     active = models.BooleanField(_("active"), default=True)
+    open_from = models.TimeField(
+        _("takes offers from"),
+        null=True,
+        blank=True,
+        help_text=_("By the recipient's clock; vendors of SMS take promotions by day only."),
+    )
+    open_until = models.TimeField(_("takes offers until"), null=True, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
     history = HistoricalRecords(excluded_fields=["secrets"])
 
@@ -90,7 +97,11 @@ class SenderIdentity(models.Model):
 
 
 class SendingPolicy(models.Model):
-    """What one message class may use: its channels, quiet hours and limits."""
+    """What one message class may use: its channels, quiet hours and limits.
+
+    The limits hold per customer over all channels together; a ChannelPolicy narrows them for one channel.
+    A limit that is null does not limit.
+    """
 
     message_class = models.CharField(_("message class"), max_length=15, choices=MessageClass, unique=True)
     channels = ArrayField(
@@ -103,6 +114,18 @@ class SendingPolicy(models.Model):
         default=24,
         help_text=_("Sooner than that it is skipped as a duplicate."),
     )
+    cap_day = models.PositiveSmallIntegerField(_("at most a day"), null=True, blank=True)
+    cap_week = models.PositiveSmallIntegerField(_("at most in 7 days"), null=True, blank=True)
+    subject_gap_hours = models.PositiveSmallIntegerField(
+        _("same subject again after, hours"), null=True, blank=True
+    )
+    subject_max = models.PositiveSmallIntegerField(_("at most about one subject"), null=True, blank=True)
+    target_seconds = models.PositiveIntegerField(
+        _("on time within, seconds"),
+        default=600,
+        db_default=600,
+        help_text=_("From the moment it is due until it is handed over."),
+    )
     version = models.PositiveIntegerField(_("version"), default=1)
     history = HistoricalRecords()
 
@@ -113,3 +136,28 @@ class SendingPolicy(models.Model):
 
     def __str__(self) -> str:
         return self.get_message_class_display()
+
+
+class ChannelPolicy(models.Model):
+    """What one message class may use on one channel, where that differs from its policy for all."""
+
+    policy = models.ForeignKey(
+        SendingPolicy, models.CASCADE, related_name="rules", verbose_name=_("sending policy")
+    )
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    cap_day = models.PositiveSmallIntegerField(_("at most a day"), null=True, blank=True)
+    cap_week = models.PositiveSmallIntegerField(_("at most in 7 days"), null=True, blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("policy for a channel")
+        verbose_name_plural = _("policies for channels")
+        ordering = ["policy", "channel"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "channel"], name="messaging_channelpolicy_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} · {self.get_channel_display()}"

@@ -25,6 +25,14 @@ class Template(models.Model):
     owner_team = models.ForeignKey(
         Team, models.PROTECT, null=True, related_name="+", verbose_name=_("owning team")
     )
+    track_links = models.BooleanField(
+        _("count clicks"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "Links go through this house, which counts who followed them; never in transactional mail."
+        ),
+    )
     archived_at = models.DateTimeField(_("archived at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
@@ -121,3 +129,24 @@ class Content(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} · {self.get_language_display()}"
+
+
+class Link(models.Model):
+    """An address that a version's texts lead to, stored when it is published: clicks go nowhere else."""
+
+    template_version = models.ForeignKey(
+        TemplateVersion, models.CASCADE, related_name="links", verbose_name=_("template version")
+    )
+    number = models.PositiveSmallIntegerField(_("number"))
+    url = models.URLField(_("address"), max_length=2000)
+
+    class Meta:
+        verbose_name = _("link")
+        verbose_name_plural = _("links")
+        ordering = ["template_version", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["template_version", "number"], name="messaging_link_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.url

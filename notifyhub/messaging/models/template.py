@@ -29,9 +29,7 @@ class Template(models.Model):
         _("count clicks"),
         default=True,
         db_default=True,
-        help_text=_(
-            "Links go through this house, which counts who followed them; never in transactional mail."
-        ),
+        help_text=_("Links lead through this house, which counts clicks; never in transactional messages."),
     )
     archived_at = models.DateTimeField(_("archived at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

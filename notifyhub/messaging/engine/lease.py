@@ -185,6 +185,6 @@ def is_due(*, priority: int, blocked: list[str] | None = None, owner: str = "") 
     """
     reachable = "TRUE" if blocked is None else _REACHABLE
     with connection.cursor() as cursor:
-        values = {"priority": priority, "blocked": blocked or [], "owner": owner}
+        values: dict[str, Any] = {"priority": priority, "blocked": blocked or [], "owner": owner}
         cursor.execute(_DUE.format(reachable=reachable), values)
         return bool(cursor.fetchone()[0])

@@ -5,6 +5,7 @@ a text that passes its bounds is a RenderError of that row and harms no other.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -12,12 +13,15 @@ from liquid import Environment, RenderContext
 from liquid.exceptions import LiquidError, LoopIterationLimitError
 from liquid.template import BoundTemplate
 
-LOOPS = 1000
-LOOPS_IN_ALL = 5000
-OUTPUT_BYTES = 200_000
-NAMESPACE_BYTES = 20_000
-VALUE_LENGTH = 50_000
-DATE_FORMAT_LENGTH = 60
+from notifyhub.messaging.rendering.fast import Fill, compile_template
+from notifyhub.messaging.rendering.limits import (
+    DATE_FORMAT_LENGTH,
+    LOOPS,
+    LOOPS_IN_ALL,
+    NAMESPACE_BYTES,
+    OUTPUT_BYTES,
+    VALUE_LENGTH,
+)
 
 FORBIDDEN_TAGS = ("include", "render", "tablerow", "increment", "decrement", "ifchanged")
 # `safe` would let a customer's own words become HTML; the others have no use in a message.
@@ -71,6 +75,8 @@ class _Environment(Environment):
 
 
 def _too_large(value: Any) -> bool:
+    if type(value) is str:
+        return len(value) > VALUE_LENGTH
     if isinstance(value, str | list | tuple | range):
         return len(value) > VALUE_LENGTH
     return isinstance(value, int) and value.bit_length() > 256
@@ -81,8 +87,9 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if any(_too_large(value) for value in args):
-            raise LiquidError("a value is too large", token=None)
+        for value in args:
+            if _too_large(value):
+                raise LiquidError("a value is too large", token=None)
         result = function(*args, **kwargs)
         if _too_large(result):
             raise LiquidError("a value is too large", token=None)
@@ -156,6 +163,8 @@ class Part:
     def __init__(self, source: str, *, html: bool = False) -> None:
         """Raise RenderError if `source` is not valid Liquid."""
         self.template: BoundTemplate | None = None
+        self._fill: Fill | None = None
+        self._compiled = False
         self.source = source
         if "{{" in source or "{%" in source:
             try:
@@ -167,6 +176,11 @@ class Part:
         """Return the text filled in; a missing variable is empty. Raises RenderError beyond a limit."""
         if self.template is None:
             return self.source
+        if not self._compiled:
+            self._fill, self._compiled = compile_template(self.template), True
+        if self._fill is not None:
+            with suppress(Exception):
+                return self._fill(variables)
         try:
             return self.template.render(variables)
         except Exception as error:

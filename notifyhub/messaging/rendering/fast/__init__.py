@@ -14,9 +14,9 @@ What keeps the two the same:
 - tests/test_conformance.py compares both over generated texts and facts.
 
 Why running generated Python is safe: the source holds only keywords, names that `source.Source` numbers by
-itself (`K3`, `t7`), digits it formats from `int` and the names of `runtime.NAMES`. Every word of an author (text,
-variable names, keys, filter names, arguments) is an object in the table of constants and is never written into
-the source; so no text can say anything in Python. The function sees no builtins.
+itself (`K3`, `t7`), the names of `runtime.NAMES` and numbers of our own. Every word of an author (text,
+variable names, keys, filter names, arguments) is an object in the table of constants and is never written
+into the source; so no text can say anything in Python. The function sees no builtins.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,8 +24,8 @@ from typing import Any
 
 from liquid.template import BoundTemplate
 
-from notifyhub.messaging.rendering.fast.nodes import write_template
 from notifyhub.messaging.rendering.fast.source import Unsupported
+from notifyhub.messaging.rendering.fast.template import write_template
 
 Fill = Callable[[Mapping[str, Any]], str]
 

@@ -1,7 +1,5 @@
-"""Liquid's expressions in Python: each function writes what has to happen first and returns where its value is."""
+"""Liquid's expressions in Python: what has to happen first is written, and where the value is comes back."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from liquid import Environment
@@ -34,8 +32,8 @@ from liquid.expression import Expression
 from liquid.undefined import Undefined
 from markupsafe import Markup
 
+from notifyhub.messaging.rendering.fast.filters import Filters
 from notifyhub.messaging.rendering.fast.source import Loop, Source, Unsupported, Value
-from notifyhub.messaging.rendering.limits import VALUE_LENGTH
 
 NOW = frozenset({"now", "today"})
 # What a sequence or mapping is asked for by the library instead of its keys.
@@ -59,7 +57,12 @@ COMPARISONS = (
 
 def is_loop_fact(path: Path) -> bool:
     """Say whether the path is a fact of `forloop` that needs no object."""
-    return len(path.path) == 2 and path.path[1] in LOOP_FACTS
+    return len(path.path) == 2 and isinstance(path.path[1], str) and path.path[1] in LOOP_FACTS
+
+
+def is_continued(expression: Any) -> bool:
+    """Say whether a loop goes on where the last one of its name stopped."""
+    return getattr(expression.offset, "value", None) == "continue"
 
 
 class Expressions:
@@ -67,11 +70,8 @@ class Expressions:
 
     def __init__(self, source: Source, environment: Environment, context: RenderContext) -> None:
         self._out = source
-        self._filters = environment.filters
-        self._environment = environment
+        self._filters = Filters(source, environment)
         self._get_item = source.constant(context.get_item)
-        self._functions: dict[str, str] = {}
-        self._simple: dict[str, Callable[[Expression], str]] = {}
 
     def constant(self, value: Any) -> Value:
         """Return a value that never changes."""
@@ -133,7 +133,7 @@ class Expressions:
             return Value(self._keep(fact))
         elif root == "partial":
             # The library puts this name before all others.
-            code = "False"
+            code = self._out.constant(False)
         else:
             code, may_miss = self._global(root), True
         for key in keys:
@@ -170,31 +170,11 @@ class Expressions:
         return Value(self._keep(f"{self._out.constant(make)}({start.code}, {stop.code})"))
 
     def _filter(self, one: Filter, left: Value) -> Value:
-        if one.name not in self._functions:
-            function = self._filters.get(one.name)
-            if function is None or getattr(function, "with_context", False):
-                raise Unsupported(one.name)
-            if getattr(function, "with_environment", False):
-                function = partial(function, environment=self._environment)
-            self._functions[one.name] = self._out.constant(function)
-        given, named, simple = [left.code], [], not left.constant
-        for argument in one.args:
-            found = self.value(argument.value)
-            simple = simple and found.constant and type(found.value) in (str, Markup)
-            if isinstance(argument, KeywordArgument):
-                named.append(f"{self._out.constant(argument.name)}: {found.code}")
-                simple = False
-            else:
-                given.append(found.code)
-                simple = simple and len(given) == 2 and len(found.value) <= VALUE_LENGTH
-        if named:
-            given.append(f"**{{{', '.join(named)}}}")
-        call = f"{self._functions[one.name]}({', '.join(given)})"
-        if one.name == "default" and simple:
-            # Words that are not empty are their own default.
-            words = f"type({left.code}) is str and 0 < len({left.code}) <= {VALUE_LENGTH:d}"
-            call = f"{left.code} if {words} else {call}"
-        return Value(self._keep(call))
+        given = [
+            (argument.name if isinstance(argument, KeywordArgument) else None, self.value(argument.value))
+            for argument in one.args
+        ]
+        return Value(self._keep(self._filters.call(one.name, left, given)))
 
     def truth(self, one: Expression) -> str:
         """Return code that is true where the library takes the expression for true."""

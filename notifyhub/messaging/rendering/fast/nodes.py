@@ -1,12 +1,10 @@
 """Liquid's tags in Python."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from liquid import Mode
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions import Path
 from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.capture_tag import CaptureNode
@@ -20,27 +18,14 @@ from liquid.builtin.tags.if_tag import IfNode
 from liquid.builtin.tags.inline_comment_tag import InlineCommentNode
 from liquid.builtin.tags.liquid_tag import LiquidNode
 from liquid.builtin.tags.unless_tag import UnlessNode
-from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
 
-from notifyhub.messaging.rendering.fast.expressions import Expressions, Value, is_loop_fact
-from notifyhub.messaging.rendering.fast.source import Loop, Source, Unsupported
+from notifyhub.messaging.rendering.fast.expressions import Expressions, is_continued
+from notifyhub.messaging.rendering.fast.source import Loop, Source, Unsupported, Value
 
 # The library lets contexts be extended this often, and four maps are there before the first loop.
 MAPS = 5
-
-
-def _within(node: Node, context: Any) -> Iterator[Node]:
-    yield node
-    for child in node.children(context, include_partials=False):
-        yield from _within(child, context)
-
-
-def _expressions(one: Any) -> Iterator[Expression]:
-    yield one
-    for child in one.children():
-        yield from _expressions(child)
 
 
 class Nodes:
@@ -173,7 +158,13 @@ class Nodes:
         out.flush()
         items, length = out.name("t"), out.name("n")
         out.line(f"{items}, {length} = {self._rounds(expression)}")
-        loop = Loop(str(expression.identifier), *(out.name(one) for one in ("v", "i")), length, out.name("f"))
+        loop = Loop(
+            name=str(expression.identifier),
+            item=out.name("v"),
+            index=out.name("i"),
+            length=length,
+            helper=out.name("f"),
+        )
         with out.block(f"if {length}:"):
             product = " * ".join([length, *(each.length for each in out.loops)])
             out.line(f"R = count_rounds(R, {length}, {product})")
@@ -210,49 +201,3 @@ class Nodes:
             offset = f"to_int({value(expression.offset).code})"
         key = out.constant(f"{expression.identifier}-{expression.iterable}")
         return f"slice_of({items}, {limit}, {offset}, {bool(expression.reversed)}, S, {key})"
-
-
-def is_continued(expression: Any) -> bool:
-    """Say whether a loop goes on where the last one of its name stopped."""
-    return getattr(expression.offset, "value", None) == "continue"
-
-
-def write_template(template: BoundTemplate) -> Source:
-    """Return the source of the function that fills the template in; raise Unsupported if it cannot be said."""
-    environment = template.env
-    unusual = (
-        environment.string_sequences,
-        environment.string_first_and_last,
-        environment.mode != Mode.STRICT,
-        not environment.suppress_blank_control_flow_blocks,
-        len(template.globals),
-        len(template.matter),
-    )
-    if any(unusual):
-        raise Unsupported("an environment of another kind")
-    context = template.context_class(template)
-    source = Source(autoescape=environment.autoescape)
-    nodes = [one for node in template.nodes for one in _within(node, context)]
-    source.assigned = frozenset(str(name) for node in nodes for name in node.template_scope())
-    paths = [
-        one
-        for node in nodes
-        for expression in node.expressions()
-        for one in _expressions(expression)
-        if isinstance(one, Path)
-    ]
-    source.whole_loops = any(one.path[0] == "forloop" and not is_loop_fact(one) for one in paths)
-    loops = [node.expression for node in nodes if isinstance(node, ForNode)]
-    source.continued = any(is_continued(one) for one in loops)
-    source.buffer = "o"
-    for line in ("o = []", "L = {}", "R = 0", "S = {}", "C = {}"):
-        source.line(line)
-    if source.whole_loops:
-        parent = environment.undefined("parentloop", token=None)
-        source.line(f"no_parent = {source.constant(parent)}")
-    writer = Nodes(template, source, context)
-    for node in template.nodes:
-        writer.write(node)
-    source.flush()
-    source.line("return finish(o)")
-    return source

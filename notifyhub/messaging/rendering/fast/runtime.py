@@ -15,8 +15,8 @@ from liquid.undefined import is_undefined
 
 from notifyhub.messaging.rendering.limits import LOOPS, LOOPS_IN_ALL, NAMESPACE_BYTES, OUTPUT_BYTES
 
-# The library counts the bytes before it makes "\r\n" one character, which at most halves them. Below this many
-# characters, of four bytes at most, no text can reach the limit however it is counted.
+# The library counts the bytes before it makes "\r\n" one character, which at most halves them. Below this
+# many characters, of four bytes at most, no text can reach the limit however it is counted.
 SURELY_SHORT = OUTPUT_BYTES // 8
 
 

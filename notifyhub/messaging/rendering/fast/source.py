@@ -102,7 +102,8 @@ class Source:
         text.encode()
         if self.buffer is None or not text:
             return
-        text = plain_newlines(text)
+        # As a plain str: words marked as safe would escape what is added to them.
+        text = plain_newlines(str(text))
         if self._pending and self._pending[-1][0]:
             self._pending[-1] = (True, self._pending[-1][1] + text)
         else:

@@ -5,7 +5,6 @@ a text that passes its bounds is a RenderError of that row and harms no other.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -179,10 +178,17 @@ class Part:
         if not self._compiled:
             self._fill, self._compiled = compile_template(self.template), True
         if self._fill is not None:
-            with suppress(Exception):
+            try:
                 return self._fill(variables)
+            except Exception:
+                # The library says what this is, from the start: a failure in its words, or a long text.
+                return self._render_slowly(self.template, variables)
+        return self._render_slowly(self.template, variables)
+
+    @staticmethod
+    def _render_slowly(template: BoundTemplate, variables: dict[str, Any]) -> str:
         try:
-            return self.template.render(variables)
+            return template.render(variables)
         except Exception as error:
             # Whatever a text trips over (a date out of range, a sum of words) is this one row's failure.
             raise _read_error(error) from error

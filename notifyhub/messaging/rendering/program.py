@@ -21,6 +21,20 @@ _BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _BLANKS = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
 
+def one_line(text: str) -> str:
+    """Return a subject or title without what would end the header it stands in."""
+    # None of those characters is printable, so most subjects need no closer look.
+    return (text if text.isprintable() else _BREAKS.sub(" ", text)).strip()
+
+
+def few_blanks(text: str) -> str:
+    """Return a text with at most one blank line in a row."""
+    # Two blank lines take three line feeds together, or a blank before one of them.
+    if "\n\n\n" in text or " \n" in text or "\t\n" in text:
+        text = _BLANKS.sub("\n\n", text)
+    return text.strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What one recipient gets; `html` only for mail written in HTML."""
@@ -52,8 +66,8 @@ class _Cell:
 
     def render(self, variables: dict[str, Any]) -> Rendered:
         return Rendered(
-            subject=_BREAKS.sub(" ", self.subject.render(variables)).strip(),
-            text=_BLANKS.sub("\n\n", self.text.render(variables)).strip(),
+            subject=one_line(self.subject.render(variables)),
+            text=few_blanks(self.text.render(variables)),
             html=self.html.render(variables) if self.html else None,
         )
 
@@ -94,7 +108,16 @@ def program_of(contents: Iterable[Content], *, draft: bool) -> Program:
     return Program({(one.channel, one.language): _Cell(one, draft=draft) for one in contents})
 
 
-_programs: OrderedDict[int, Program] = OrderedDict()
+class RecentPrograms(OrderedDict[int, Program]):
+    """Programs by version; the one that was asked for longest ago is the first."""
+
+    def __getitem__(self, version_id: int) -> Program:
+        program = super().__getitem__(version_id)
+        self.move_to_end(version_id)
+        return program
+
+
+_programs = RecentPrograms()
 
 
 def program_of_version(version: TemplateVersion) -> Program:
@@ -115,7 +138,7 @@ def program_for(dispatch: Dispatch) -> Program:
     """Return what `dispatch` sends: its template version, or its one-off text, which is not Liquid."""
     if dispatch.template_version_id is None:
         text = json.loads(str(dispatch.text or "{}"))
-        subject = _BREAKS.sub(" ", text.get("subject") or "").strip()
+        subject = one_line(text.get("subject") or "")
         return Program({}, Rendered(subject, text.get("body") or "", text.get("html") or None))
     if dispatch.template_version_id in _programs:
         return _programs[dispatch.template_version_id]

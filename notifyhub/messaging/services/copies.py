@@ -11,6 +11,9 @@ from notifyhub.messaging.rendering.environment import RenderError
 from notifyhub.messaging.rendering.program import Program, Rendered, program_for
 from notifyhub.messaging.rendering.variables import SECRET_LIST, masked, secret_names
 
+# Made once: json.dumps makes an encoder for every call with these options.
+_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 def pack(
     *, program: Program, channel: str, language: str, rendered: Rendered, variables: dict[str, Any]
@@ -22,15 +25,16 @@ def pack(
     secret = secret_names(variables)
     known = masked(variables) if secret else variables
     if channel == Channel.EMAIL and program.fixed is None:
-        kept = {name: value for name, value in known.items() if name != SECRET_LIST}
-        payload: dict[str, Any] = {"language": language, "variables": kept}
+        if SECRET_LIST in known:
+            known = {name: value for name, value in known.items() if name != SECRET_LIST}
+        payload: dict[str, Any] = {"language": language, "variables": known}
     else:
         if secret:
             rendered = program.render(channel=channel, language=language, variables=known)
         payload = {"subject": rendered.subject, "text": rendered.text}
         if rendered.html is not None:
             payload["html"] = rendered.html
-    return crypto.encrypt(json.dumps(payload, ensure_ascii=False, default=str))
+    return crypto.encrypt(_to_json(payload))
 
 
 def unpack_and_show(dispatch: Dispatch, delivery: Delivery) -> Rendered | None:

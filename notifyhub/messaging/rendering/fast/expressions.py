@@ -129,6 +129,7 @@ class Expressions:
         elif loop and self._out.whole_loops:
             code = loop.helper
         elif loop:
+            loop.counted = True
             fact = LOOP_FACTS[str(rest[0])].format(i=loop.index, n=loop.length)
             return Value(self._keep(fact))
         elif root == "partial":

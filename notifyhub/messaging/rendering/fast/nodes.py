@@ -74,7 +74,8 @@ class Nodes:
             return
         code = found.code
         words, other = (f"escape({code})", "html_of") if self._out.autoescape else (code, "text_of")
-        self._out.piece(f"{words} if type({code}) is str else {other}({code})")
+        number = f"str({code}) if type({code}) is int else {other}({code})"
+        self._out.piece(f"{words} if type({code}) is str else {number}")
 
     def _output(self, node: OutputNode) -> None:
         self._print(self._expressions.value(node.expression, missing=self._out.constant("")))
@@ -175,12 +176,15 @@ class Nodes:
                 out.line(f"{loop.helper} = ForLoop({title}, iter({items}), {length}, {parent})")
                 head = f"for {loop.item} in {loop.helper}:"
             out.loops.append(loop)
+            at = out.place()
             with out.block(head):
                 if out.buffer:
                     with out.block(f"if len({out.buffer}) > 256:"):
                         out.line(f"check({out.buffer})")
                 self.block(node.block)
             out.loops.pop()
+            if not out.whole_loops and not loop.counted:
+                out.rewrite(at, f"for {loop.item} in {items}:")
         if node.default is not None:
             with out.block("else:"):
                 self.block(node.default)

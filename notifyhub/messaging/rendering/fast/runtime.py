@@ -31,12 +31,12 @@ def plain_newlines(text: str) -> str:
 
 def text_of(value: Any) -> str:
     """Return a value as it is printed in plain text."""
-    return str(value) if type(value) is int else to_liquid_string(value, False)
+    return to_liquid_string(value, False)
 
 
 def html_of(value: Any) -> str:
     """Return a value as it is printed in HTML."""
-    return str(value) if type(value) is int else to_liquid_string(value, True)
+    return to_liquid_string(value, True)
 
 
 def _join(pieces: list[str]) -> str:

@@ -33,6 +33,8 @@ class Loop:
     index: str
     length: str
     helper: str
+    # Whether something in the loop asks for its index.
+    counted: bool = False
 
 
 class Source:
@@ -74,6 +76,15 @@ class Source:
     def line(self, text: str) -> None:
         """Write one line."""
         self._lines.append("    " * self._depth + text)
+
+    def place(self) -> int:
+        """Return where the next line will stand."""
+        self.flush()
+        return len(self._lines)
+
+    def rewrite(self, place: int, text: str) -> None:
+        """Write another line at a place, as deep as lines are now."""
+        self._lines[place] = "    " * self._depth + text
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:

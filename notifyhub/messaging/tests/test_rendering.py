@@ -1,6 +1,7 @@
 """What a text may do when it is filled in, and what it may not."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.rendering.plain import html_to_text
+from notifyhub.messaging.rendering.program import Program, RecentPrograms, few_blanks, one_line
 from notifyhub.messaging.rendering.variables import masked, missing, secret_names
 
 BOMBS = {
@@ -131,3 +133,16 @@ def test_secret_variables_are_known_by_name_or_by_list() -> None:
 def test_missing_variables_are_named() -> None:
     paths = Part("{{ customer.name }}{{ order.number }}{{ customer.city }}").variables()
     assert missing(paths, {"customer": {"name": "x", "city": ""}}) == ["customer.city", "order.number"]
+
+
+@given(st.text(alphabet="a 字\u3000\t\n\r\x00\x1f\x7f\x85\u2028", max_size=30))
+def test_a_subject_is_one_line_and_a_text_has_few_blank_ones(text: str) -> None:
+    assert one_line(text) == re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", text).strip()
+    assert few_blanks(text) == re.sub(r"\n[ \t]*(?:\n[ \t]*){2,}", "\n\n", text).strip()
+
+
+def test_the_program_that_was_asked_for_longest_ago_goes_first() -> None:
+    recent = RecentPrograms({1: Program({}), 2: Program({})})
+    assert recent[1] is recent[1]
+    recent.popitem(last=False)
+    assert list(recent) == [1]

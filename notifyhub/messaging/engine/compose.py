@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,7 +92,7 @@ class Composer:
         message = Message(
             reference=f"{dispatch.pk}-{row['id']}",
             key=f"{dispatch.key.hex}.{row['id']}",
-            host=urlsplit(settings.PUBLIC_URL).hostname or "",
+            host=_host_of(settings.PUBLIC_URL),
             channel=channel,
             to=address,
             to_name=row["name"] or "",
@@ -142,6 +143,11 @@ def _item_variables(row: Row) -> dict[str, Any]:
     if row["item_variables"] is None:
         return {}
     return dict(json.loads(crypto.decrypt(bytes(row["item_variables"]))))
+
+
+@lru_cache(maxsize=4)
+def _host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def allow_listed(address: str) -> bool:

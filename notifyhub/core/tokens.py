@@ -1,13 +1,36 @@
 """Signed tokens for public links, one salt per purpose."""
 
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
+from django.utils.crypto import salted_hmac
+
+
+class _Signer(signing.TimestampSigner):
+    """Django's own signatures; the key is derived once, not for each of a million links."""
+
+    def __init__(self, *, key: str, salt: str) -> None:
+        super().__init__(key=key, salt=salt)
+        self._start = salted_hmac(f"{salt}signer", "", self.key, algorithm=self.algorithm)
+
+    def signature(self, value: str | bytes, key: str | bytes | None = None) -> str:
+        if key is not None and key != self.key:
+            return super().signature(value, key=key)
+        mac = self._start.copy()
+        mac.update(value.encode() if isinstance(value, str) else value)
+        return signing.b64_encode(mac.digest()).decode()
+
+
+@lru_cache(maxsize=32)
+def _signer(purpose: str, key: str) -> _Signer:
+    return _Signer(key=key, salt=f"notifyhub.{purpose}")
 
 
 def make_token(value: Any, *, purpose: str) -> str:
     """Return a URL-safe signed token that carries `value` (a JSON value without personal data)."""
-    return signing.dumps(value, salt=f"notifyhub.{purpose}", compress=True)
+    return _signer(purpose, settings.SECRET_KEY).sign_object(value, compress=True)
 
 
 def read_token(token: str, *, purpose: str, max_age: int | None = None) -> Any:

@@ -69,6 +69,9 @@ CASES = {
         "{{ partial }}{% assign partial = 1 %}{{ partial }}{{ empty }}{{ blank }}{{ nil }}"
     ),
     "literals": "{{ 'a<b' }}{{ 1 }}{{ -2.50 }}{{ true }}{{ (1..3) }}{{ (3..1) }}{{ (1..zero) }}",
+    "literals beside words": "{{ 'a<b' }} 'said' \"<i>\" {{ \"it's\" }}{{ 1 }}&",
+    "the clock": "{% if now %}a{% endif %}{% if today %}b{% endif %}{{ now.x }}{% assign now = 1 %}{{ now }}",
+    "a line end on both sides of a tag": "a\r{% comment %}{% endcomment %}\nb\r{{ lf }}{{ cr }}\nc",
     "line ends": (
         "a\r\nb\r{{ cr }}{{ lf }}\r\n{% capture c %}{{ cr }}{{ lf }}{% endcapture %}{{ c | size }}{{ c }}"
     ),
@@ -158,7 +161,11 @@ FAILING = {
     "too many rounds in all": "{% for i in (1..1000) %}{% endfor %}" * 6,
     "too much output": "{% for i in (1..1000) %}" + "x" * 201 + "{% endfor %}",
     "too much is captured": "{% capture c %}" + "字" * 70_000 + "{% endcapture %}",
-    "too much is kept": "{% capture c %}" + "x" * 30_000 + "{% endcapture %}",
+    "too much is kept in all": "{% capture c %}"
+    + "x" * 8_000
+    + "{% endcapture %}{% assign d = c | append: 'x' %}"
+    "{% assign e = c | append: 'y' %}",
+    "too much is kept": "{% capture c %}" + "x" * 21_000 + "{% endcapture %}",
     "a limit of nothing": "{% for i in (1..3) limit: customer.attributes.no %}{% endfor %}",
     "a limit below nothing": "{% for i in (1..3) limit: -2 %}{% endfor %}",
 }

@@ -11,14 +11,24 @@ from notifyhub.messaging.channels.base import Backend, SettingField
 PREFIX = "set_"
 
 
+class SecretLines(forms.Textarea):
+    """A secret of several lines: a one-line password field would swallow the breaks. Never filled in."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
 def form_field(one: SettingField, *, secret_is_set: bool) -> forms.Field:
     """Return the form field of one declared setting; a secret is written and never shown."""
     given: dict[str, Any] = {"label": one.label, "help_text": one.help_text, "initial": one.default}
     required = one.required and not secret_is_set
     if one.secret:
         hint = _("Kept as it is unless you type a new one") if secret_is_set else ""
-        attrs = {"autocomplete": "new-password", "placeholder": hint}
+        attrs: dict[str, Any] = {"autocomplete": "new-password", "placeholder": hint}
         given["initial"] = ""
+        if one.kind == "lines":
+            attrs |= {"rows": 4, "spellcheck": "false"}
+            return forms.CharField(required=required, widget=SecretLines(attrs=attrs), **given)
         return forms.CharField(required=required, widget=forms.PasswordInput(attrs=attrs), **given)
     if one.kind == "boolean":
         return forms.BooleanField(required=False, **given)

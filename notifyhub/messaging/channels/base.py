@@ -22,6 +22,15 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file that travels with a mail."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One message as it is handed over.
 
@@ -41,6 +50,7 @@ class Message:
     language: str = ""
     sender: Sender = Sender()
     headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +72,8 @@ class Result:
 class SettingField:
     """One setting of an account, from which its form is made.
 
-    `kind` is text, integer, boolean, choice, email or host; a secret one is stored encrypted and never shown.
+    `kind` is text, lines, integer, boolean, choice, email or host; a secret one is stored encrypted and never
+    shown.
     """
 
     name: str
@@ -95,6 +106,13 @@ class Backend:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings: dict[str, Any] = {one.name: one.default for one in self.fields} | dict(settings)
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, Any]) -> None:
+        """Raise Refused (field = the setting) if settings that are each well-formed cannot work together.
+
+        Asked when an account is saved, with the secrets in; nothing is tried against the vendor.
+        """
 
     async def send_many(
         self, messages: Sequence[Message], *, may_send: Callable[[], bool] = always

@@ -159,6 +159,9 @@ def _read_values(
         given = secrets.get(name) if one.secret else config.get(name)
         if one.required and given in (None, ""):
             raise Refused(_("%s is missing.") % one.label, field=name)
+    found = backends.get(backend)
+    if found is not None:
+        found.check_settings({one.name: one.default for one in found.fields} | config | secrets)
     return config, secrets
 
 

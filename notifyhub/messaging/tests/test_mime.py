@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifyhub.messaging.channels.base import Message, Sender
-from notifyhub.messaging.channels.smtp.client import stuff_dots
-from notifyhub.messaging.channels.smtp.mime import build_mail
+from notifyhub.messaging.channels.smtp.mime import build_mail, stuff_dots
 
 # Everything but surrogates, which are no text; line ends of all kinds, controls and emoji are in.
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from notifyhub.messaging.channels.base import LEASE_LOST, Message, Result
 from notifyhub.messaging.channels.smtp.backend import SmtpBackend
-from notifyhub.messaging.channels.smtp.client import SmtpConfig, SmtpConnection, SmtpError
+from notifyhub.messaging.channels.smtp.session import SmtpConfig, SmtpError, end_session, open_session
 from notifyhub.messaging.tests.kit.processes import lines_of, sink
 
 pytestmark = pytest.mark.processes
@@ -79,8 +79,7 @@ def test_connections_are_kept_and_a_stale_one_is_replaced(tmp_path: Path) -> Non
             (kept,) = account._idle
             second = await account.send_many(mails("b@x.example"))
             assert account._idle == [kept]
-            assert kept._writer is not None
-            kept._writer.transport.abort()
+            kept.wire.transport.abort()
             third = await account.send_many(mails("c@x.example"))
             await account.close()
             return [one.kind for one in (*first, *second, *third)]
@@ -175,15 +174,15 @@ async def scripted(*chunks: bytes) -> str:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        connection = SmtpConnection(SmtpConfig(host="127.0.0.1", port=port, security="none", timeout=2))
+        config = SmtpConfig(host="127.0.0.1", port=port, security="none", timeout=2)
         try:
-            await connection.connect()
+            wire, _extensions = await open_session(config)
         except SmtpError as error:
             return f"error {error.code}"
         else:
+            await end_session(wire)
             return "connected"
         finally:
-            connection.abort()
             await ended.wait()
             # The loop closes a dropped socket in its next turn.
             await asyncio.sleep(0)

@@ -6,18 +6,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.messaging.channels.base import (
-    LEASE_LOST,
-    Backend,
-    Message,
-    Result,
-    SettingField,
-    always,
-)
-from notifyhub.messaging.channels.smtp.client import SmtpConfig, SmtpConnection, SmtpError
-from notifyhub.messaging.channels.smtp.mime import build_mail, message_id
-
-CONNECT_FAILED = "connect"
+from notifyhub.core.errors import Refused
+from notifyhub.messaging.channels.base import Backend, Message, Result, SettingField, always
+from notifyhub.messaging.channels.smtp.client import Mail, SmtpConnection
+from notifyhub.messaging.channels.smtp.dkim import signer_of
+from notifyhub.messaging.channels.smtp.headers import MailError, check_address
+from notifyhub.messaging.channels.smtp.lanes import Job, run_lanes
+from notifyhub.messaging.channels.smtp.mime import build_mail, message_id, stuff_dots
+from notifyhub.messaging.channels.smtp.session import SmtpConfig
 
 
 class SmtpBackend(Backend):
@@ -56,6 +52,17 @@ class SmtpBackend(Backend):
             help_text=_("Giving up too soon leaves messages in doubt."),
         ),
         SettingField(name="verify", label=_("Check the server's certificate"), kind="boolean", default=True),
+        SettingField(
+            name="dkim_domain",
+            label=_("DKIM domain"),
+            help_text=_("The domain that signs, usually that of the sender mailbox. Empty: no signature."),
+        ),
+        SettingField(
+            name="dkim_selector",
+            label=_("DKIM selector"),
+            help_text=_("The public key stands in the DNS under selector._domainkey.domain."),
+        ),
+        SettingField(name="dkim_key", label=_("DKIM private key (PEM)"), kind="lines", secret=True),
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -72,84 +79,58 @@ class SmtpBackend(Backend):
             dot_timeout=float(self.settings["dot_timeout"]),
             verify=bool(self.settings["verify"]),
         )
+        self._signer = signer_of(self.settings)
         self._idle: list[SmtpConnection] = []
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, Any]) -> None:
+        for name, highest in (("port", 65535), ("connections", 100), ("timeout", 600), ("dot_timeout", 3600)):
+            if not 1 <= int(settings[name]) <= highest:
+                raise Refused(_("This must be between 1 and %s.") % highest, field=name)
+        try:
+            check_address(str(settings["from_email"]))
+        except MailError as error:
+            raise Refused(
+                _("This must be a mailbox of plain letters, like news@example.com."), field="from_email"
+            ) from error
+        signer_of(settings)
 
     async def send_many(
         self, messages: Sequence[Message], *, may_send: Callable[[], bool] = always
     ) -> list[Result]:
-        results: list[Result | None] = [None] * len(messages)
-        places = iter(range(len(messages)))
-        lanes = min(max(1, int(self.settings["connections"])), len(messages))
-        await asyncio.gather(*(self._lane(messages, results, places, may_send) for _ in range(lanes)))
-        return [result or LEASE_LOST for result in results]
+        job = Job(messages, write=self._write, may_send=may_send)
+        await run_lanes(job, self.config, self._idle, max(1, int(self.settings["connections"])))
+        return job.results()
 
     async def close(self) -> None:
-        for connection in self._idle:
-            await connection.close()
-        self._idle.clear()
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(connection.close() for connection in idle))
         # The loop closes dropped sockets in its next turn.
         await asyncio.sleep(0)
 
-    async def _lane(
-        self,
-        messages: Sequence[Message],
-        results: list[Result | None],
-        places: Any,
-        may_send: Callable[[], bool],
-    ) -> None:
-        """Take the next message until there is none; the connection goes back to the idle ones."""
-        connection: SmtpConnection | None = self._idle.pop() if self._idle else None
-        reused = connection is not None
-        for place in places:
-            if not may_send():
-                break
-            result = None
-            if connection is not None and connection.alive:
-                result = await self._deliver(connection, messages[place])
-                if reused and result.code in (CONNECT_FAILED, "421"):
-                    # The server hung up while the connection lay idle: that says nothing about it now.
-                    result = None
-            if result is None:
-                connection = SmtpConnection(self.config)
-                try:
-                    await connection.connect()
-                except SmtpError as error:
-                    # No lane will fare better; what is left was never offered and may be tried again.
-                    failure = _no_session(error)
-                    results[place] = failure
-                    for rest in places:
-                        results[rest] = failure
-                    return
-                result = await self._deliver(connection, messages[place])
-            reused = False
-            results[place] = result
-        if connection is not None and connection.alive:
-            self._idle.append(connection)
-
-    async def _deliver(self, connection: SmtpConnection, message: Message) -> Result:
-        sender = message.sender.email or str(self.settings["from_email"])
-        name = message.sender.name or str(self.settings["from_name"] or "")
-        try:
-            data = build_mail(message, sender_name=name, sender=sender)
-            reply = await connection.deliver(sender=sender, recipient=message.to, data=data)
-        except SmtpError as error:
-            return _read_failure(error)
-        reference = message_id(message, sender).strip("<>")
-        return Result(kind="accepted", provider_ref=reference, code=str(reply.code), detail=reply.text)
-
-
-def _no_session(error: SmtpError) -> Result:
-    """Return the result of messages that were never offered, since no session came about."""
-    code = str(error.code or CONNECT_FAILED)
-    return Result(kind="transient", code=code, detail=error.text, account_trouble=True)
-
-
-def _read_failure(error: SmtpError) -> Result:
-    """Return what an error of the session proves about the message."""
-    if error.code == 0:
-        if error.after_dot:
-            return Result(kind="ambiguous", code="no_reply", detail=error.text)
-        return _no_session(error)
-    if error.code >= 500:
-        return Result(kind="permanent", code=str(error.code), detail=error.text)
-    return Result(kind="transient", code=str(error.code), detail=error.text, account_trouble=error.session)
+    def _write(self, place: int, message: Message, connection: SmtpConnection) -> Mail:
+        """Return the message as this server takes it; raise MailError if it cannot be sent at all."""
+        sender = check_address(message.sender.email or str(self.settings["from_email"]))
+        data = build_mail(
+            message,
+            sender_name=message.sender.name or str(self.settings["from_name"] or ""),
+            sender=sender,
+            eight_bit=connection.eight_bit,
+            signer=self._signer,
+        )
+        if 0 < connection.size_limit < len(data):
+            raise MailError(
+                "552", f"The mail has {len(data)} bytes; the server takes {connection.size_limit}."
+            )
+        size = f" SIZE={len(data)}" if "SIZE" in connection.extensions else ""
+        eight_bit = " BODY=8BITMIME" if connection.eight_bit and not data.isascii() else ""
+        return Mail(
+            place=place,
+            reference=message_id(message, sender)[1:-1],
+            commands=(
+                f"MAIL FROM:<{sender}>{size}{eight_bit}\r\n".encode(),
+                f"RCPT TO:<{message.to}>\r\n".encode(),
+                b"DATA\r\n",
+            ),
+            body=stuff_dots(data),
+        )

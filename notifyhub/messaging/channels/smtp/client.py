@@ -1,233 +1,243 @@
-"""One SMTP connection, and what each reply proves.
+"""Mail after mail over one connection.
 
-An error before the end of DATA means that the server did not take the message. After the final dot only its
-reply can tell: without one the message may be on its way (RFC 1047), and nobody may say it is not.
+Where the server offers PIPELINING (RFC 2920) MAIL, RCPT and DATA go out together, and behind the final dot of
+a mail follows the envelope of the next in the same write. Elsewhere each command waits for its reply.
 """
 
 import asyncio
-import ssl
-from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-LINE_LIMIT = 8192
-MAX_REPLY_LINES = 100
+from notifyhub.messaging.channels.base import Result
+from notifyhub.messaging.channels.smtp import answers
+from notifyhub.messaging.channels.smtp.replies import Reply
+from notifyhub.messaging.channels.smtp.session import SmtpConfig, end_session, open_session
+from notifyhub.messaging.channels.smtp.wire import BUFFER, SILENT, Wire
 
-
-class SmtpError(Exception):
-    """A reply that is not the one hoped for, or a broken connection (code 0).
-
-    `after_dot` says that the whole message had been handed over when it happened, `session` that any other
-    message would have met the same.
-    """
-
-    def __init__(self, code: int, text: str, *, after_dot: bool = False, session: bool = False) -> None:
-        super().__init__(f"{code} {text}" if code else text)
-        self.code = code
-        self.text = text
-        self.after_dot = after_dot
-        self.session = session or code in (0, 421)
+# After that long a firewall on the way may have forgotten the connection without telling anybody.
+IDLE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class SmtpConfig:
-    """Where and how to connect. `security` is none, starttls or tls."""
+@dataclass(slots=True)
+class Mail:
+    """One mail to hand over: its place among the messages, its name, its commands (MAIL, RCPT, DATA), and its
+    text with the dots stuffed, up to the final dot."""
 
-    host: str
-    port: int
-    security: str = "starttls"
-    username: str = ""
-    password: str = ""
-    helo: str = "localhost"
-    timeout: float = 30.0
-    # RFC 5321 4.5.3.2.6 asks for ten minutes of patience after the dot, since giving up doubles messages.
-    dot_timeout: float = 120.0
-    verify: bool = True
+    place: int
+    reference: str
+    commands: tuple[bytes, bytes, bytes]
+    body: bytes
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One reply of the server."""
+class Source(Protocol):
+    """Where a connection gets its mails from, and whom it tells what became of them."""
 
-    code: int
-    text: str
+    def take(self, connection: "SmtpConnection") -> Mail | None:
+        """Return the next mail, written for what this server can take, or None if there is none."""
+
+    def may_send(self) -> bool:
+        """Say whether a body may still be handed over."""
+
+    def settle(self, mail: Mail, result: Result) -> None:
+        """Learn what became of a mail."""
+
+    def give_back(self, mail: Mail) -> None:
+        """Take back a mail that the server certainly has not got, for another connection to try."""
 
 
 class SmtpConnection:
-    """A session: `connect` once, `deliver` many, `close`. Not shared between tasks."""
+    """One session: `connect` once, `deliver` many times, `close`. Not shared between tasks."""
 
     def __init__(self, config: SmtpConfig) -> None:
         self.config = config
         self.extensions: dict[str, str] = {}
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self.wire: Wire
+        self.eight_bit = self.pipelining = False
+        self.size_limit = 0
+        self._source: Source
+        self._done: asyncio.Future[None]
+        self._rested = 0.0
+        # What the first reply is to: to the dot of a mail, or to RSET.
+        self._sent: Mail | None = None
+        self._resetting = False
+        # The mail whose envelope is under way, the commands of it to write yet, the answers it has so far.
+        self._offered: Mail | None = None
+        self._unsaid: list[bytes] = []
+        self._answers: list[Reply] = []
+        # Whether the session has proved itself: an end of it now is not about the mail of the moment.
+        self._proved = False
+        self._next: Callable[[], None]
 
     @property
     def alive(self) -> bool:
-        """Say whether the session can take another message."""
-        return self._writer is not None and not self._writer.is_closing()
+        """Say whether the session can take another mail."""
+        return self.wire.alive
+
+    @property
+    def rested(self) -> bool:
+        """Say whether it was idle for so long that it is better not used again."""
+        return self.wire.loop.time() - self._rested > IDLE_SECONDS
 
     async def connect(self) -> None:
         """Open the session up to AUTH; raise SmtpError."""
-        config = self.config
-        try:
-            async with asyncio.timeout(config.timeout):
-                tls = self._tls() if config.security == "tls" else None
-                self._reader, self._writer = await asyncio.open_connection(
-                    config.host, config.port, ssl=tls, limit=LINE_LIMIT
-                )
-                self._expect(await self._read(), 220)
-                await self._hello()
-                if config.security == "starttls":
-                    await self._start_tls()
-                if config.username:
-                    await self._login()
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
-            self.abort()
-            raise SmtpError(0, f"{type(error).__name__}: {error}") from error
-        except SmtpError:
-            self.abort()
-            raise
+        self.wire, self.extensions = await open_session(self.config)
+        self._rested = self.wire.loop.time()
+        self.pipelining = "PIPELINING" in self.extensions
+        self.eight_bit = "8BITMIME" in self.extensions
+        size = self.extensions.get("SIZE", "")
+        self.size_limit = int(size) if size.isascii() and size.isdigit() else 0
 
-    async def deliver(self, *, sender: str, recipient: str, data: bytes) -> Reply:
-        """Hand one message over; return the reply to the dot. Raises SmtpError, which says if it may be out.
+    async def deliver(self, source: Source) -> None:
+        """Hand over what the source gives until it gives no more or the session ends.
 
-        After a refusal the session is reset and can be used again; after a broken connection it is closed.
+        Each mail taken is settled or given back, unless `may_send` stopped it before its text was written.
         """
-        eight_bit = " BODY=8BITMIME" if "8BITMIME" in self.extensions and not data.isascii() else ""
+        self._source = source
+        self._done = self.wire.loop.create_future()
         try:
-            async with asyncio.timeout(self.config.timeout):
-                # In order, one by one. A pipelined client writes these three at once and reads three replies.
-                self._expect(await self._command(f"MAIL FROM:<{sender}>{eight_bit}"), 250, session=True)
-                self._expect(await self._command(f"RCPT TO:<{recipient}>"), 250, 251)
-                self._expect(await self._command("DATA"), 354)
-        except SmtpError as error:
-            await self._reset(error)
+            self._go_on()
+            await self._done
+        except BaseException:
+            self.abort()
             raise
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
-            self.abort()
-            raise SmtpError(0, f"{type(error).__name__}: {error}") from error
-        return await self._send_data(data)
-
-    async def _send_data(self, data: bytes) -> Reply:
-        assert self._writer is not None
-        dotted = False
-        try:
-            async with asyncio.timeout(self.config.dot_timeout):
-                self._writer.write(stuff_dots(data))
-                dotted = True
-                self._writer.write(b".\r\n")
-                await self._writer.drain()
-                reply = await self._read()
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
-            self.abort()
-            raise SmtpError(0, f"{type(error).__name__}: {error}", after_dot=dotted) from error
-        if reply.code == 421:
-            self.abort()
-        if not 200 <= reply.code < 300:
-            raise SmtpError(reply.code, reply.text)
-        return reply
+        self._rested = self.wire.loop.time()
 
     async def close(self) -> None:
         """End the session politely, without waiting long."""
-        if self.alive and self._writer is not None:
-            try:
-                async with asyncio.timeout(2):
-                    await self._command("QUIT")
-                    self._writer.close()
-                    # Over TLS there is a farewell to wait for.
-                    await self._writer.wait_closed()
-            except (OSError, TimeoutError, EOFError, ValueError, SmtpError):
-                pass
-        self.abort()
+        await end_session(self.wire)
 
     def abort(self) -> None:
-        """Drop the connection at once, with whatever was not written yet; the loop's next turn frees it."""
-        if self._writer is not None:
-            self._writer.transport.abort()
-        self._reader = self._writer = None
+        """Drop the connection at once, with whatever was not written yet."""
+        self.wire.abort()
 
-    async def _hello(self) -> None:
-        reply = await self._command(f"EHLO {self.config.helo}")
-        self.extensions = {}
-        if reply.code != 250:
-            self._expect(await self._command(f"HELO {self.config.helo}"), 250)
-            return
-        for line in reply.text.split("\n")[1:]:
-            word, _, rest = line.strip().partition(" ")
-            self.extensions[word.upper()] = rest.upper()
+    def _ask(self, data: bytes, expected: int, then: Callable[[], None], *, dot: bool = False) -> None:
+        self._next = then
+        first = self.config.dot_timeout if dot else self.config.timeout
+        self.wire.ask(data, expected, self._called, first=first, each=self.config.timeout)
 
-    async def _start_tls(self) -> None:
-        if "STARTTLS" not in self.extensions:
-            raise SmtpError(0, "The server offers no STARTTLS.")
-        self._expect(await self._command("STARTTLS"), 220)
-        assert self._writer is not None
-        await self._writer.start_tls(self._tls(), server_hostname=self.config.host)
-        await self._hello()
-
-    async def _login(self) -> None:
-        offered = self.extensions.get("AUTH", "").split()
-        name, password = self.config.username, self.config.password
-        if "PLAIN" in offered or not offered:
-            token = b64encode(f"\0{name}\0{password}".encode()).decode()
-            self._expect(await self._command(f"AUTH PLAIN {token}"), 235)
-        elif "LOGIN" in offered:
-            self._expect(await self._command("AUTH LOGIN"), 334)
-            self._expect(await self._command(b64encode(name.encode()).decode()), 334)
-            self._expect(await self._command(b64encode(password.encode()).decode()), 235)
-        else:
-            raise SmtpError(0, "The server offers no way to log in that we know.")
-
-    async def _reset(self, error: SmtpError) -> None:
-        """Make the session ready for the next message after a refusal."""
-        if error.code in (0, 421):
-            self.abort()
-            return
+    def _called(self) -> None:
+        # The loop would swallow an error of ours and leave whoever waits for the mails waiting.
         try:
-            async with asyncio.timeout(self.config.timeout):
-                self._expect(await self._command("RSET"), 250)
-        except (OSError, TimeoutError, EOFError, ValueError, SmtpError):
+            self._next()
+        except Exception as error:
             self.abort()
+            if not self._done.done():
+                self._done.set_exception(error)
 
-    async def _command(self, line: str) -> Reply:
-        if "\r" in line or "\n" in line or "\0" in line:
-            raise SmtpError(501, "A command of two lines was stopped.")
-        if self._writer is None:
-            raise EOFError("The connection is closed.")
-        self._writer.write(line.encode() + b"\r\n")
-        await self._writer.drain()
-        return await self._read()
+    def _stop(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
 
-    async def _read(self) -> Reply:
-        """Return the next reply, all its lines joined by line feeds."""
-        assert self._reader is not None
-        lines: list[str] = []
-        while len(lines) < MAX_REPLY_LINES:
-            raw = await self._reader.readline()
-            if not raw.endswith(b"\n"):
-                raise EOFError("The server closed the connection.")
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if len(line) < 3 or not line[:3].isdigit():
-                raise ValueError("The server does not speak SMTP.")
-            lines.append(line[4:])
-            if line[3:4] != "-":
-                return Reply(int(line[:3]), "\n".join(lines))
-        raise ValueError("The server's reply has no end.")
+    def _go_on(self, *, reset: bool = False) -> None:
+        """Take the next mail, after RSET where a refusal left an envelope open."""
+        if self.alive:
+            self._write(None, b"RSET\r\n" if reset else b"")
+        else:
+            self._stop()
 
-    def _expect(self, reply: Reply, *codes: int, session: bool = False) -> None:
-        if reply.code not in codes:
-            raise SmtpError(reply.code, reply.text, session=session)
+    def _send_body(self, mail: Mail) -> None:
+        """Write the text of a mail that the server asked for."""
+        if not self._source.may_send():
+            # There is no way back from DATA but to hang up: even an empty mail would be one.
+            self.abort()
+            self._stop()
+        elif len(mail.body) > BUFFER:
+            self._next = lambda: self._poured(mail)
+            self.wire.pour(mail.body, self._called, seconds=self.config.dot_timeout)
+        else:
+            self._write(mail, mail.body + b".\r\n")
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if not self.config.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+    def _poured(self, mail: Mail) -> None:
+        """Write the dot behind a long text, unless something was wrong before."""
+        wire, source = self.wire, self._source
+        if wire.alive and source.may_send():
+            self._write(mail, b".\r\n")
+            return
+        if wire.got:
+            source.settle(mail, answers.refused_early(wire.got[0]))
+        elif not wire.alive:
+            source.settle(mail, answers.never_offered(wire.error or SILENT))
+        self.abort()
+        self._stop()
 
+    def _write(self, mail: Mail | None, lead: bytes) -> None:
+        """Write `lead`, which is the end of `mail` or RSET or nothing, and where the server allows it the
+        next envelope with it."""
+        self._sent, self._resetting = mail, mail is None and bool(lead)
+        self._answers = []
+        expected = 1 if lead else 0
+        self._offered = following = self._source.take(self) if self.pipelining or not lead else None
+        if following is not None:
+            self._unsaid = [] if self.pipelining else list(following.commands[1:])
+            said = following.commands if self.pipelining else following.commands[:1]
+            lead += b"".join(said)
+            expected += len(said)
+        if expected:
+            self._ask(lead, expected, self._heard, dot=mail is not None)
+        else:
+            self._stop()
 
-def stuff_dots(data: bytes) -> bytes:
-    """Return `data` with a dot before each leading dot, ending in a line end (RFC 5321 4.5.2)."""
-    if data.startswith(b"."):
-        data = b"." + data
-    data = data.replace(b"\r\n.", b"\r\n..")
-    return data if data.endswith(b"\r\n") else data + b"\r\n"
+    def _heard(self) -> None:
+        """Judge the first replies of a write, and then those to the envelope behind it."""
+        replies, sent, offered = self.wire.got, self._sent, self._offered
+        sound = True
+        if sent is not None:
+            self._proved = True
+            if replies:
+                result = answers.judge_dot(replies[0], sent.reference)
+                sound = result.kind != "ambiguous" and replies[0].code != answers.SHUTTING_DOWN
+            else:
+                result, sound = answers.dot_unanswered(self.wire.error), False
+            self._source.settle(sent, result)
+        elif self._resetting:
+            sound = bool(replies) and replies[0].code == 250
+        if not sound:
+            # What else was said is not about the envelope, or nobody knows what it is about.
+            self.abort()
+            if offered is not None:
+                self._source.give_back(offered)
+            self._stop()
+        elif offered is None:
+            self._go_on()
+        else:
+            self._answers = replies[1:] if sent is not None or self._resetting else list(replies)
+            self._judge_envelope(offered)
+
+    def _heard_more(self) -> None:
+        assert self._offered is not None
+        self._answers += self.wire.got
+        self._judge_envelope(self._offered)
+
+    def _judge_envelope(self, mail: Mail) -> None:
+        """Go on with the text, with the next command, or with the next mail."""
+        codes = [one.code for one in self._answers]
+        refusal = answers.find_refusal(self._answers)
+        if answers.SHUTTING_DOWN in codes or (refusal and refusal.code == answers.ODD):
+            self.abort()
+        if refusal is None and self.alive:
+            if len(codes) == 3:
+                self._send_body(mail)
+            else:
+                self._ask(self._unsaid.pop(0), 1, self._heard_more)
+            return
+        hung_up = refusal is None or refusal.code == str(answers.SHUTTING_DOWN)
+        if hung_up and self._proved and self.wire.error != SILENT:
+            # Servers end sessions after so many mails, or idle ones: that says nothing about this mail.
+            self._source.give_back(mail)
+        else:
+            self._source.settle(mail, refusal or answers.never_offered(self.wire.error))
+        self._proved = True
+        if self.alive and len(codes) == 3 and codes[2] < 400:
+            self._withhold(codes)
+        else:
+            self._go_on(reset=True)
+
+    def _withhold(self, codes: list[int]) -> None:
+        """Give no text to a server that refused a part of the envelope and asks for the text all the same."""
+        if codes[0] < 300 and codes[1] >= 400:
+            # There is nobody it could go to, so a lone dot is no mail.
+            self._ask(b".\r\n", 1, lambda: self._go_on(reset=True), dot=True)
+        else:
+            self.abort()
+            self._stop()

@@ -1,112 +1,66 @@
-"""Writing a mail as bytes: RFC 5322, 2045 and 2047, with Chinese names and subjects.
+"""Writing a mail as bytes: RFC 5322 and 2045.
 
 The standard library's EmailMessage makes 400 of these a second and would be the slowest part of sending, so
-the few forms that are needed are written here and read back with the standard library in the tests.
+the few forms that are needed are written here and read back with the standard library in the tests. What all
+mails of a sender have in common is written once.
 """
 
-import re
-from base64 import b64encode
-from binascii import b2a_base64
-from collections.abc import Iterable
+import secrets
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from hashlib import blake2b
+from functools import lru_cache
 
-from notifyhub.messaging.channels.base import Message
+from notifyhub.messaging.channels.base import Attachment, Message
+from notifyhub.messaging.channels.smtp.bodies import base64_lines, encode_text
+from notifyhub.messaging.channels.smtp.dkim import Signer
+from notifyhub.messaging.channels.smtp.headers import (
+    check_address,
+    extra_header,
+    file_name,
+    file_type,
+    header_text,
+    mailbox,
+)
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_PLAIN_PHRASE = re.compile(r"^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*$")
-# An encoded word is at most 75 long: 12 for =?utf-8?b??=, and base64 makes 4 of 3.
-_WORD_BYTES = 45
-_LINE = 57
-_FOLD = 76
-
-
-def one_line(text: str) -> str:
-    """Return `text` without any character that could end a header."""
-    return _CONTROLS.sub(" ", text).strip()
-
-
-def encode_words(text: str) -> str:
-    """Return `text` as RFC 2047 encoded words, folded, no character torn in two."""
-    words: list[str] = []
-    part = b""
-    for character in text:
-        raw = character.encode("utf-8", "replace")
-        if len(part) + len(raw) > _WORD_BYTES:
-            words.append(b64encode(part).decode())
-            part = b""
-        part += raw
-    words.append(b64encode(part).decode())
-    return "\r\n ".join(f"=?utf-8?b?{word}?=" for word in words)
+# Nobody can guess it, and a text that has it all the same gets another.
+_TOKEN = secrets.token_hex(12)
 
 
-def header_text(text: str) -> str:
-    """Return the value of an unstructured header (a subject)."""
-    text = one_line(text)
-    # Long or odd plain text is encoded too: folding would have to guess where a blank may become a break.
-    if text.isascii() and len(text) <= _FOLD and "=?" not in text:
-        return text
-    return encode_words(text)
-
-
-def mailbox(name: str, address: str) -> str:
-    """Return `name <address>` for From, To and Reply-To; the address alone if there is no name."""
-    name = one_line(name)
-    if not name:
-        return address
-    if _PLAIN_PHRASE.match(name) and len(name) <= 60:
-        return f"{name} <{address}>"
-    if name.isascii() and len(name) <= 60 and "=?" not in name:
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{quoted}" <{address}>'
-    return f"{encode_words(name)}\r\n <{address}>"
-
-
-def _body(text: str) -> bytes:
-    # Mail's lines end in CRLF, in encoded text too.
-    raw = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode("utf-8", "replace")
-    # Long lines of the encoder, cut at 76: thrice as fast as encoding line by line.
-    return b"".join(b2a_base64(raw[i : i + _LINE]) for i in range(0, len(raw), _LINE)).replace(b"\n", b"\r\n")
-
-
-def _part(kind: str, text: str) -> bytes:
-    head = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-    return head.encode() + _body(text)
-
-
-def build_mail(message: Message, *, sender_name: str, sender: str, now: datetime | None = None) -> bytes:
-    """Return the mail with CRLF line ends, without the dot-stuffing of the transport.
+def build_mail(
+    message: Message,
+    *,
+    sender_name: str,
+    sender: str,
+    now: datetime | None = None,
+    eight_bit: bool = False,
+    signer: Signer | None = None,
+) -> bytes:
+    """Return the mail with CRLF line ends, without the dot-stuffing of the transport; raises MailError.
 
     The Message-ID follows from the message's key, so a second try of the same message bears the same.
+    `eight_bit` says that the server takes text as it is. A signed mail avoids that: a server on its way that
+    cannot would write it anew and break the signature (RFC 6376 5.3).
     """
-    headers: list[tuple[str, str]] = [
-        ("From", mailbox(sender_name, sender)),
-        ("To", mailbox(message.to_name, message.to)),
-        ("Subject", header_text(message.subject)),
-        ("Date", format_datetime(now or datetime.now(UTC))),
-        ("Message-ID", message_id(message, sender)),
-        ("MIME-Version", "1.0"),
+    if signer is not None:
+        eight_bit = False
+    head = [
+        _skeleton(sender_name, sender, message.sender.reply_to),
+        f"To: {mailbox(message.to_name, check_address(message.to))}\r\n"
+        f"Subject: {header_text(message.subject)}\r\n"
+        f"Date: {_date(int(now.timestamp() if now else time.time()))}\r\n"
+        f"Message-ID: {message_id(message, sender)}\r\n",
     ]
-    if message.sender.reply_to:
-        headers.append(("Reply-To", mailbox("", message.sender.reply_to)))
-    headers += [(name, one_line(value)) for name, value in message.headers]
-    if message.html is None:
-        return _head(headers) + _part("plain", message.text)
-    boundary = "=_" + blake2b(message.key.encode(), digest_size=12).hexdigest()
-    mark = f"--{boundary}\r\n".encode()
-    headers.append(("Content-Type", f'multipart/alternative; boundary="{boundary}"'))
-    return b"".join(
-        (
-            _head(headers),
-            b"\r\n",
-            mark,
-            _part("plain", message.text),
-            mark,
-            _part("html", message.html),
-            f"--{boundary}--\r\n".encode(),
-        )
-    )
+    head += [extra_header(name, value) for name, value in message.headers]
+    kind, body = _text(message, eight_bit=eight_bit)
+    if message.attachments:
+        kind, body = _with_files(kind, body, message.attachments)
+    head.append(kind)
+    top = "".join(head).encode("ascii", "replace")
+    if signer is not None:
+        top = signer.sign(top, body) + top
+    return b"%b\r\n%b" % (top, body)
 
 
 def message_id(message: Message, sender: str) -> str:
@@ -114,5 +68,62 @@ def message_id(message: Message, sender: str) -> str:
     return f"<{message.key}@{message.host or sender.rpartition('@')[2]}>"
 
 
-def _head(headers: Iterable[tuple[str, str]]) -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("ascii", "replace")
+def stuff_dots(data: bytes) -> bytes:
+    """Return `data` with a dot before each leading dot, ending in a line end (RFC 5321 4.5.2)."""
+    if data.startswith(b"."):
+        data = b"." + data
+    data = data.replace(b"\r\n.", b"\r\n..")
+    return data if data.endswith(b"\r\n") else data + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _skeleton(sender_name: str, sender: str, reply_to: str) -> str:
+    """Return the headers that all mails of a sender begin with."""
+    head = f"From: {mailbox(sender_name, check_address(sender))}\r\nMIME-Version: 1.0\r\n"
+    return f"{head}Reply-To: {check_address(reply_to)}\r\n" if reply_to else head
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
+
+
+def _text(message: Message, *, eight_bit: bool) -> tuple[str, bytes]:
+    """Return the headers of the message's text, and the text in its one or two forms."""
+    coding, plain = encode_text(message.text, eight_bit=eight_bit)
+    if message.html is None:
+        return _part("plain", coding), plain + b"\r\n"
+    html_coding, html = encode_text(message.html, eight_bit=eight_bit)
+    boundary = f"=_a{_TOKEN}"
+    while boundary.encode() in plain or boundary.encode() in html:
+        boundary = f"=_a{secrets.token_hex(12)}"
+    mark = f"--{boundary}"
+    return f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n', b"".join(
+        (
+            f"{mark}\r\n{_part('plain', coding)}\r\n".encode(),
+            plain,
+            f"\r\n{mark}\r\n{_part('html', html_coding)}\r\n".encode(),
+            html,
+            f"\r\n{mark}--\r\n".encode(),
+        )
+    )
+
+
+def _part(kind: str, coding: str) -> str:
+    return f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {coding}\r\n'
+
+
+def _with_files(kind: str, body: bytes, files: Sequence[Attachment]) -> tuple[str, bytes]:
+    boundary = f"=_m{_TOKEN}"
+    while boundary.encode() in body:
+        boundary = f"=_m{secrets.token_hex(12)}"
+    mark = f"--{boundary}\r\n"
+    parts = [f"{mark}{kind}\r\n".encode(), body]
+    for one in files:
+        head = (
+            f"{mark}Content-Type: {file_type(one.content_type)}\r\nContent-Transfer-Encoding: base64\r\n"
+            f"Content-Disposition: {file_name(one.name)}\r\n\r\n"
+        )
+        parts += [b"\r\n", head.encode("ascii", "replace"), base64_lines(one.content)]
+    parts.append(f"\r\n--{boundary}--\r\n".encode())
+    return f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n', b"".join(parts)

@@ -39,25 +39,17 @@ def encode_text(text: str, *, eight_bit: bool) -> tuple[str, bytes]:
     As it is where lines and characters allow it (`eight_bit` says that the server takes any); else in the
     shorter of quoted-printable and base64.
     """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
     raw = text.encode("utf-8", "replace")
     odd = len(raw) - len(text)
-    raw = raw.replace(b"\n", b"\r\n")
+    # Bytes know three line ends only, where a str would break at a form feed too.
+    lines = raw.splitlines()
+    if raw.endswith((b"\n", b"\r")):
+        lines.append(b"")
+    raw = b"\r\n".join(lines)
     plain = not odd
-    if (plain or eight_bit) and b"\0" not in raw and _lines_are_short(raw):
+    if (plain or eight_bit) and b"\0" not in raw and max(map(len, lines), default=0) <= LONGEST_LINE:
         return ("7bit" if plain else "8bit"), raw
     # A Chinese character is two odd bytes, and six more in quoted-printable; soft breaks add a twentieth.
     if 4 * odd + 2 * raw.count(b"=") + len(raw) // 20 < len(raw) // 4:
         return "quoted-printable", b2a_qp(raw, istext=True)
     return "base64", base64_lines(raw)
-
-
-def _lines_are_short(raw: bytes) -> bool:
-    place = 0
-    while len(raw) - place > LONGEST_LINE:
-        end = raw.rfind(b"\r\n", place, place + LONGEST_LINE + 2)
-        if end < 0:
-            return False
-        place = end + 2
-    return True

@@ -13,8 +13,8 @@ from notifyhub.messaging.channels.smtp.session import SmtpConfig, SmtpError
 
 logger = logging.getLogger(__name__)
 
-# So many mails in a row without a clear answer, and the server is left alone with the rest: each would only
-# cost the whole patience, and perhaps stay in doubt.
+# After so many mails in a row without a clear answer a lane ends: each would only cost the whole patience,
+# and perhaps stay in doubt.
 ENOUGH = 3
 
 Write = Callable[[int, Message, SmtpConnection], Mail]
@@ -29,18 +29,14 @@ class Job:
         self.may_send = may_send
         self.waiting = deque(range(len(messages)))
         self.answers: list[Result | None] = [None] * len(messages)
-        # Why the last lane that got no connection got none.
-        self.no_connection: Result | None = None
-
-    def give_up(self, why: Result) -> None:
-        """Settle what nobody has taken yet: it was never offered."""
-        while self.waiting:
-            self.answers[self.waiting.popleft()] = why
+        # Why the last lane that ended before its time did.
+        self.trouble: Result | None = None
 
     def results(self) -> list[Result]:
-        """Return a result for each message; what nobody took since the lease ran out is LEASE_LOST."""
-        if self.no_connection is not None and self.may_send():
-            self.give_up(self.no_connection)
+        """Return a result for each message; what nobody took was never offered."""
+        if self.trouble is not None and self.may_send():
+            for place in self.waiting:
+                self.answers[place] = self.trouble
         return [answer or LEASE_LOST for answer in self.answers]
 
 
@@ -53,11 +49,12 @@ class Lane:
         # What a broken connection had not got goes first over the next one.
         self.carried: list[int] = []
         self._troubles = 0
+        self._last: Result | None = None
 
     def take(self, connection: SmtpConnection) -> Mail | None:
         """Return the next mail that can be written; one that cannot is settled on the way."""
         job = self.job
-        while (self.carried or job.waiting) and job.may_send():
+        while (self.carried or job.waiting) and self._troubles < ENOUGH and job.may_send():
             place = self.carried.pop() if self.carried else job.waiting.popleft()
             try:
                 return job.write(place, job.messages[place], connection)
@@ -73,10 +70,11 @@ class Lane:
     def settle(self, mail: Mail, result: Result) -> None:
         """Note what became of a mail."""
         self.job.answers[mail.place] = result
-        trouble = result.account_trouble or result.kind == "ambiguous"
-        self._troubles = self._troubles + 1 if trouble else 0
-        if self._troubles >= ENOUGH:
-            self.job.give_up(answers.never_offered(result.detail, code=result.code))
+        if result.account_trouble or result.kind == "ambiguous":
+            self._troubles += 1
+            self._last = answers.never_offered(result.detail, code=result.code)
+        else:
+            self._troubles = 0
 
     def give_back(self, mail: Mail) -> None:
         """Keep a mail for the next connection."""
@@ -85,7 +83,7 @@ class Lane:
     async def run(self, config: SmtpConfig, idle: list[SmtpConnection], keep: int) -> None:
         """Work until there is nothing left to do, or no connection to do it with."""
         job = self.job
-        while (self.carried or job.waiting) and job.may_send():
+        while (self.carried or job.waiting) and self._troubles < ENOUGH and job.may_send():
             connection = None if self.carried else _idle_one(idle)
             if connection is None:
                 connection = SmtpConnection(config)
@@ -94,14 +92,16 @@ class Lane:
                 except SmtpError as error:
                     # The lanes that have a connection take the rest.
                     code = str(error.code or answers.CONNECT)
-                    job.no_connection = answers.never_offered(error.text, code=code)
-                    job.waiting.extendleft(self.carried)
-                    return
+                    self._troubles, self._last = ENOUGH, answers.never_offered(error.text, code=code)
+                    break
             await connection.deliver(self)
             if connection.alive and len(idle) < keep:
                 idle.append(connection)
             else:
                 await connection.close()
+        if self._troubles >= ENOUGH:
+            job.trouble = self._last
+        job.waiting.extendleft(self.carried)
 
 
 async def run_lanes(job: Job, config: SmtpConfig, idle: list[SmtpConnection], keep: int) -> None:

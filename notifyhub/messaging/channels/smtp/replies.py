@@ -1,13 +1,15 @@
 """Reading what a server says: lines into replies, and nothing taken for a reply that is none."""
 
-from dataclasses import dataclass
+import re
+from typing import NamedTuple
 
 LINE_LIMIT = 8192
 MAX_REPLY_LINES = 100
+# Whole replies of one line each, as nearly all are.
+_SIMPLE = re.compile(rb"(?:[2-5]\d\d [^\r\n]{0,500}\r\n)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One reply of the server; `raw` is its text, all its lines joined by line feeds."""
 
     code: int
@@ -41,6 +43,8 @@ class ReplyReader:
         found: list[Reply] = []
         if self.broken:
             return found
+        if not self._rest and not self._more and _SIMPLE.fullmatch(data):
+            return [Reply(int(line[:3]), line[4:-1]) for line in data.split(b"\n")[:-1]]
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             line = line.removesuffix(b"\r")

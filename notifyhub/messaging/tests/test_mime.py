@@ -1,13 +1,17 @@
 """Mail as bytes: what we write is what the standard library reads."""
 
+import base64
 import email
 import email.policy
 from email.message import EmailMessage
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.messaging.channels.base import Message, Sender
+from notifyhub.messaging.channels.base import Attachment, Message, Sender
+from notifyhub.messaging.channels.smtp.bodies import base64_lines
+from notifyhub.messaging.channels.smtp.headers import MailError
 from notifyhub.messaging.channels.smtp.mime import build_mail, stuff_dots
 
 # Everything but surrogates, which are no text; line ends of all kinds, controls and emoji are in.
@@ -25,8 +29,8 @@ def mail(**fields: object) -> Message:
     return Message(**{**facts, **fields})  # type: ignore[arg-type]
 
 
-def read(message: Message, *, sender_name: str = "觅食") -> EmailMessage:
-    raw = build_mail(message, sender_name=sender_name, sender="news@shop.example")
+def read(message: Message, *, sender_name: str = "觅食", eight_bit: bool = False) -> EmailMessage:
+    raw = build_mail(message, sender_name=sender_name, sender="news@shop.example", eight_bit=eight_bit)
     found = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(found, EmailMessage)
     return found
@@ -53,9 +57,13 @@ def test_subjects_and_names_arrive_as_they_were(subject: str, name: str) -> None
     assert len(found["To"].addresses) == len(found["From"].addresses) == 1
 
 
-@given(text=words, html=st.none() | words)
-def test_texts_arrive_as_they_were(text: str, html: str | None) -> None:
-    found = read(mail(text=text, html=html))
+# Long lines, and texts for which quoted-printable is shorter.
+texts = words | st.builds(lambda text, more: text + "a = b. " * more + text, words, st.integers(100, 200))
+
+
+@given(text=texts, html=st.none() | texts, eight_bit=st.booleans())
+def test_texts_arrive_as_they_were(text: str, html: str | None, eight_bit: bool) -> None:
+    found = read(mail(text=text, html=html), eight_bit=eight_bit)
 
     def body(kind: str) -> str:
         part = found.get_body((kind,))
@@ -65,21 +73,26 @@ def test_texts_arrive_as_they_were(text: str, html: str | None) -> None:
     def lines(value: str) -> str:
         return value.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
 
-    assert body("plain") == lines(text)
+    # A mail of one part ends with the end of a line, whether its text does or not.
+    assert body("plain") in (lines(text), lines(text) + "\r\n" if html is None else "")
     if html is not None:
         assert found.get_content_type() == "multipart/alternative"
         assert body("html") == lines(html)
 
 
-@given(subject=words, name=words, text=words, html=words)
+@given(subject=words, name=words, text=texts, html=texts, eight_bit=st.booleans())
 def test_no_line_is_too_long_and_no_text_becomes_a_header(
-    subject: str, name: str, text: str, html: str
+    subject: str, name: str, text: str, html: str, eight_bit: bool
 ) -> None:
     message = mail(subject=subject, to_name=name, text=text, html=html, sender=Sender(reply_to="a@b.example"))
-    raw = build_mail(message, sender_name=name, sender="news@shop.example")
-    assert raw.isascii()
+    raw = build_mail(message, sender_name=name, sender="news@shop.example", eight_bit=eight_bit)
+    assert raw.isascii() or eight_bit
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 120
+    assert head.isascii()
     for line in raw.split(b"\r\n"):
-        assert len(line) <= 300
+        assert len(line) <= 998
+        assert b"\0" not in line
         assert b"\n" not in line
         assert b"\r" not in line
 
@@ -117,3 +130,79 @@ def test_dots_are_stuffed_so_that_no_line_ends_the_message(lines: list[bytes]) -
     assert b"." not in body
     unstuffed = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in body) + b"\r\n"
     assert unstuffed == (data if data.endswith(b"\r\n") else data + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "eight_bit", "coding"),
+    [
+        ("Plain words", False, "7bit"),
+        ("您好", True, "8bit"),
+        ("您好", False, "base64"),
+        ("a line of plain words " * 60, True, "quoted-printable"),
+        ("您好" * 600, True, "base64"),
+        ("nul \0 in it" + "a" * 40, True, "quoted-printable"),
+    ],
+)
+def test_a_text_travels_in_the_shortest_coding_that_the_server_takes(
+    text: str, eight_bit: bool, coding: str
+) -> None:
+    found = read(mail(text=text), eight_bit=eight_bit)
+    assert found["Content-Transfer-Encoding"] == coding
+    assert (found.get_payload(decode=True) or b"").decode().rstrip("\r\n") == text  # type: ignore[union-attr]
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=90)
+
+
+@given(name=names, content=st.binary(max_size=300), html=st.none() | words)
+def test_attachments_arrive_as_they_were(name: str, content: bytes, html: str | None) -> None:
+    files = (
+        Attachment(name=name, content_type="Application/PDF", content=content),
+        Attachment(name="合同 二.txt", content_type="text/plain", content="您好".encode()),
+    )
+    found = read(mail(text="Hello", html=html, attachments=files))
+    assert found.get_content_type() == "multipart/mixed"
+    first, second = found.iter_attachments()
+    wanted = name.replace("\\", "/").rpartition("/")[2].strip() or "file"
+    # Readers fold blanks of a plain name; nothing else may change.
+    assert "".join((first.get_filename() or "").split()) == "".join(wanted.split())
+    assert first.get_content_type() == "application/pdf"
+    assert first.get_payload(decode=True) == content
+    assert second.get_filename() == "合同 二.txt"
+    plain = found.get_body(("plain",))
+    assert plain is not None
+    assert plain.get_content().strip() == "Hello"
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "x", "text/html\r\nX-Evil: 1", "multipart/mixed", "message/rfc822", "a/b; c=d"]
+)
+def test_an_odd_content_type_becomes_plain_bytes(kind: str) -> None:
+    found = read(mail(attachments=(Attachment(name="a", content_type=kind, content=b"x"),)))
+    (file,) = found.iter_attachments()
+    assert file.get_content_type() == "application/octet-stream"
+    assert "X-Evil" not in file
+
+
+def test_a_boundary_in_the_text_ends_no_part() -> None:
+    first = read(mail(text="a", html="b"))
+    mark = f"--{first.get_boundary()}--"
+    found = read(mail(text=f"{mark}\nmore", html=f"x\n{mark}\ny"))
+    plain, html = found.get_body(("plain",)), found.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert plain.get_content().split() == [mark, "more"]
+    assert html.get_content().split() == ["x", mark, "y"]
+
+
+@pytest.mark.parametrize("header", [("X-Bad: name", "x"), ("", "x"), ("X-Long", "x" * 2000)])
+def test_a_header_that_cannot_be_is_refused(header: tuple[str, str]) -> None:
+    with pytest.raises(MailError):
+        build_mail(mail(headers=(header,)), sender_name="", sender="news@shop.example")
+
+
+@given(content=st.binary(max_size=3000), times=st.sampled_from([1, 1, 60]))
+def test_base64_comes_in_lines(content: bytes, times: int) -> None:
+    lines = base64_lines(content * times).split(b"\r\n")
+    assert all(len(line) == 76 for line in lines[:-1])
+    assert base64.b64decode(b"".join(lines)) == content * times

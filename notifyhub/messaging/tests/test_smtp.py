@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import email
 import email.policy
 import socket
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from notifyhub.messaging.channels.base import LEASE_LOST, Message, Result
+from notifyhub.messaging.channels.base import LEASE_LOST, Attachment, Message, Result
 from notifyhub.messaging.channels.smtp.backend import SmtpBackend
 from notifyhub.messaging.channels.smtp.session import SmtpConfig, SmtpError, end_session, open_session
 from notifyhub.messaging.tests.kit.processes import lines_of, sink
@@ -95,7 +96,7 @@ def test_a_mail_arrives_as_it_was_written(tmp_path: Path) -> None:
     raw = (folder / "k0@shop.example.eml").read_bytes()
     found: Any = email.message_from_bytes(raw, policy=email.policy.default)
     assert found["Subject"] == "您好"
-    assert found.get_content() == "Hi\r\n.\r\nyou"
+    assert found.get_content() == "Hi\r\n.\r\nyou\r\n"
 
 
 def test_nobody_answering_is_trouble_of_the_account() -> None:
@@ -209,3 +210,43 @@ def test_an_address_cannot_carry_a_second_command(tmp_path: Path) -> None:
         (result,) = send(backend(port), mails("a@x.example>\r\nRCPT TO:<b@x.example"))
         assert result.kind == "permanent"
         assert lines_of(log) == []
+
+
+@pytest.mark.parametrize(
+    "to", ["李雷@x.example", "li@邮箱.example", "a b@x.example", "<a@x.example>", "nobody", ""]
+)
+def test_what_is_no_plain_mailbox_is_refused_by_name_and_costs_the_others_nothing(
+    tmp_path: Path, to: str
+) -> None:
+    with sink(tmp_path) as (port, log):
+        results = send(backend(port), mails("a@x.example", to, "b@x.example"))
+        assert [one.kind for one in results] == ["accepted", "permanent", "accepted"]
+        assert results[1].code == "address"
+        assert len(lines_of(log)) == 2
+
+
+def test_a_mail_too_large_for_the_server_is_not_offered(tmp_path: Path) -> None:
+    large = Attachment(name="a.bin", content_type="application/pdf", content=b"x" * 30_000_000)
+    message = dataclasses.replace(mails("a@x.example")[0], attachments=(large,))
+    with sink(tmp_path) as (port, log):
+        (result,) = send(backend(port), [message])
+        assert (result.kind, result.code) == ("permanent", "552")
+        assert lines_of(log) == []
+
+
+def test_a_large_mail_arrives_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    content = bytes(range(256)) * 4000
+    file = Attachment(name="账单.pdf", content_type="application/pdf", content=content)
+    message = dataclasses.replace(mails("a@x.example")[0], attachments=(file,))
+    options = ("--mails", str(folder), "--cert", str(certificate(tmp_path)))
+    with sink(tmp_path, *options) as (port, _log):
+        later = dataclasses.replace(mails("b@x.example")[0], key="k1")
+        results = send(backend(port, security="starttls", verify=False, connections=1), [message, later])
+        assert [one.kind for one in results] == ["accepted"] * 2
+    raw = (folder / "k0@shop.example.eml").read_bytes()
+    found: Any = email.message_from_bytes(raw, policy=email.policy.default)
+    (attached,) = found.iter_attachments()
+    assert attached.get_filename() == "账单.pdf"
+    assert attached.get_content() == content

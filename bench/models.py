@@ -1,0 +1,50 @@
+"""What the baselines write to: the tables that an ordinary Django project would have."""
+
+from django.db import models
+
+
+class PlainDelivery(models.Model):
+    """The ledger's columns in one plain table: primary key, unique constraint, two indexes."""
+
+    dispatch_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField(null=True)
+    dedup_key = models.BigIntegerField()
+    step = models.SmallIntegerField(default=0)
+    channel = models.CharField(max_length=10)
+    state = models.SmallIntegerField(default=0)
+    reason = models.CharField(max_length=20, default="")
+    tries = models.SmallIntegerField(default=0)
+    account_id = models.IntegerField(null=True)
+    send_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dispatch_id", "dedup_key", "step"], name="bench_plain_once")
+        ]
+        indexes = [
+            models.Index(fields=["customer_id", "-id"], name="bench_plain_customer"),
+            # What a worker that claims rows looks for.
+            models.Index(fields=["send_at", "id"], name="bench_plain_pending", condition=models.Q(state=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispatch_id}-{self.pk}"
+
+
+class QueuedMail(models.Model):
+    """One mail of a baseline that keeps its own state."""
+
+    to = models.CharField(max_length=200)
+    name = models.CharField(max_length=120)
+    city = models.CharField(max_length=60)
+    link = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, default="queued", db_index=True)
+    error = models.CharField(max_length=200, default="")
+    sent_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.to

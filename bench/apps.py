@@ -1,4 +1,4 @@
-"""The baselines' own tables."""
+"""The baselines' own tables, and the account that sends nowhere."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,8 @@ class BenchConfig(AppConfig):
 
     name = "bench"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from bench.null import register
+
+        register()

@@ -1,7 +1,26 @@
-"""An SMTP server that takes everything and keeps nothing, fast enough not to be what is measured."""
+"""An SMTP server that takes everything and keeps nothing, fast enough not to be what is measured.
+
+    python -m bench.sink        prints its port and serves until it is killed
+
+Beside SMTP it knows XSTAT (messages and bytes so far), XKEEP (keep the next message) and XLAST (that one).
+"""
 
 import asyncio
+import base64
+import contextlib
+import gc
 from typing import Any
+
+_END = b"\r\n.\r\n"
+
+
+class Totals:
+    """What all connections took."""
+
+    messages = 0
+    octets = 0
+    keep = False
+    kept = b""
 
 
 class Session(asyncio.Protocol):
@@ -11,48 +30,77 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.buffer = b""
+        self.rest = b""
         self.in_data = False
+        self.parts: list[bytes] = []
         transport.write(b"220 bench\r\n")
 
     def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while self._step():
-            pass
+        if self.rest:
+            data = self.rest + data
+        replies: list[bytes] = []
+        at = 0
+        while True:
+            if self.in_data:
+                end = data.find(_END, at)
+                if end < 0:
+                    # The end may be torn in two: its first four octets stay.
+                    cut = max(at, len(data) - 4)
+                    self._body(data, at, cut)
+                    self.rest = data[cut:]
+                    break
+                self._body(data, at, end + 5)
+                at = end + 5
+                self.in_data = False
+                Totals.messages += 1
+                if self.parts:
+                    Totals.kept, self.parts = b"".join(self.parts), []
+                replies.append(b"250 taken\r\n")
+            else:
+                end = data.find(b"\r\n", at)
+                if end < 0:
+                    self.rest = data[at:]
+                    break
+                replies.append(self._answer(data[at:end]))
+                at = end + 2
+        if replies:
+            self.transport.write(b"".join(replies))
 
-    def _step(self) -> bool:
-        if self.in_data:
-            end = self.buffer.find(b"\r\n.\r\n")
-            if end < 0:
-                return False
-            self.buffer = self.buffer[end + 5 :]
-            self.in_data = False
-            self.transport.write(b"250 taken\r\n")
-            return True
-        line, found, rest = self.buffer.partition(b"\r\n")
-        if not found:
-            return False
-        self.buffer = rest
+    def _body(self, data: bytes, start: int, end: int) -> None:
+        Totals.octets += end - start
+        if Totals.keep or self.parts:
+            Totals.keep = False
+            self.parts.append(data[start:end])
+
+    def _answer(self, line: bytes) -> bytes:
         word = line[:4].upper()
-        if word == b"EHLO":
-            self.transport.write(b"250-bench\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
-        elif word == b"DATA":
+        if word in (b"MAIL", b"RCPT"):
+            return b"250 ok\r\n"
+        if word == b"DATA":
             self.in_data = True
-            self.transport.write(b"354 go on\r\n")
-        elif word == b"QUIT":
-            self.transport.write(b"221 bye\r\n")
-            self.transport.close()
-        else:
-            self.transport.write(b"250 ok\r\n")
-        return True
+            return b"354 go on\r\n"
+        if word == b"EHLO":
+            return b"250-bench\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+        if word == b"QUIT":
+            asyncio.get_running_loop().call_soon(self.transport.close)
+            return b"221 bye\r\n"
+        if word == b"XSTA":
+            return b"250 %d %d\r\n" % (Totals.messages, Totals.octets)
+        if word == b"XKEE":
+            Totals.keep = True
+        if word == b"XLAS":
+            return b"250 " + base64.b64encode(Totals.kept) + b"\r\n"
+        return b"250 ok\r\n"
 
 
-def serve(ports: Any) -> None:
-    """Listen on a free port, tell it through the queue, and serve until killed."""
+async def serve() -> None:
+    """Listen on a free port, tell it, and serve until killed."""
+    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", 0, backlog=512)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", 0)
-        ports.put(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
 
-    asyncio.run(run())
+if __name__ == "__main__":
+    gc.freeze()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())

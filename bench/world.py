@@ -144,8 +144,12 @@ class World:
     def campaign(self, mails: int) -> Dispatch:
         """Return a planned dispatch of about so many mails after the gates."""
         dispatch = self.accept(self.audience(int(mails * 1.5)), self.edition())
-        plan_dispatch(dispatch_id=dispatch.pk)
+        self.plan(dispatch)
         return dispatch
+
+    def plan(self, dispatch: Dispatch) -> None:
+        """Plan a dispatch as the task of its doorbell does."""
+        plan_dispatch(dispatch_id=dispatch.pk)
 
     def finish(self, dispatch: Dispatch) -> Dispatch:
         """Fold the counts of a dispatch and check that nothing of it was lost; return it as it is now."""

@@ -44,7 +44,11 @@ def main(words: list[str]) -> int:
     home = Path(tempfile.mkdtemp(prefix="notifyhub-bench-"))
     postgres = None
     try:
-        env = {"NOTIFYHUB_DATA_DIR": str(home / "data"), "PUBLIC_URL": "https://hub.example"} | os.environ | FIXED
+        env = (
+            {"NOTIFYHUB_DATA_DIR": str(home / "data"), "PUBLIC_URL": "https://hub.example"}
+            | os.environ
+            | FIXED
+        )
         for name in ("SECRET_KEY", "FIELD_KEYS"):
             env.setdefault(name, new_secret(name))
         if "DATABASE_URL" not in env:

@@ -36,10 +36,11 @@ def about() -> str:
 def forget_queues() -> None:
     """Remove what this run left in the broker."""
     import redis
-    from django.conf import settings
 
-    broker = redis.Redis.from_url(settings.BROKER_URL)
-    for key in broker.scan_iter(match=f"{settings.KEY_PREFIX}*", count=1000):
+    from bench.settings import BROKER_URL, KEY_PREFIX
+
+    broker = redis.Redis.from_url(BROKER_URL)
+    for key in broker.scan_iter(match=f"{KEY_PREFIX}*", count=1000):
         broker.delete(key)
 
 

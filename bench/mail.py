@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.baselines import bare_smtp, django_mail, post_office
@@ -18,16 +19,19 @@ from notifyhub.messaging.models import Delivery
 
 CONNECTIONS = 4
 PROCESSES = (1, 2)
+# Accounts, and what their servers do with a mail.
+FAST, STORING = "smtp", "smtp-storing"
+WORDS = {FAST: "keeps nothing", STORING: "writes each mail to a file"}
 
 
 class Bare:
     """Processes of the bare client, started once."""
 
-    def __init__(self, sink: Sink, mail: Mail) -> None:
+    def __init__(self, mail: Mail) -> None:
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "mail"
         path.write_bytes(mail.wire)
-        words = ("-m", "bench.baselines.bare_smtp", str(sink.port), str(path), str(CONNECTIONS))
+        words = ("-m", "bench.baselines.bare_smtp", str(path), str(CONNECTIONS))
         self.members = [
             start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(max(PROCESSES))
         ]
@@ -35,13 +39,13 @@ class Bare:
             assert one.stdout
             one.stdout.readline()
 
-    def send(self, count: int, processes: int) -> float:
-        """Send so many mails with so many processes; return messages a second."""
+    def send(self, count: int, processes: int, sink: Sink) -> float:
+        """Send so many mails to that server with so many processes; return messages a second."""
         chosen = self.members[:processes]
         began = time.perf_counter()
         for one in chosen:
             assert one.stdin
-            one.stdin.write(f"{count // processes}\n")
+            one.stdin.write(f"{sink.port} {count // processes}\n")
             one.stdin.flush()
         for one in chosen:
             assert one.stdout
@@ -54,9 +58,18 @@ class Bare:
         self.folder.cleanup()
 
 
-def pipeline(world: World, sink: Sink, crew: Crew, processes: int) -> tuple[float, float, float, float]:
-    """Send a campaign; return messages a second with and without planning, and microseconds of processor
-    time a message of the workers and of the database."""
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Mails a second with planning and without; microseconds a mail of the workers and of the database."""
+
+    whole: float
+    sending: float
+    program: float
+    database: float
+
+
+def pipeline(world: World, sink: Sink, crew: Crew, processes: int) -> Run:
+    """Send a campaign through so many workers; return how fast that was."""
     # The list is made before: the others get theirs for nothing too.
     rule, version = world.audience(int(world.size.mails * 1.5)), world.edition()
     before = sink.totals()[0]
@@ -70,7 +83,9 @@ def pipeline(world: World, sink: Sink, crew: Crew, processes: int) -> tuple[floa
     assert sink.totals()[0] - before == sent, "the server and the ledger do not agree"
     program = sum(one["cpu"] for one in reports) / sent * 1e6
     database = sum(one["database_cpu"] for one in reports) / sent * 1e6
-    return sent / (ended - began), sent / (ended - planned), program, database
+    return Run(
+        whole=sent / (ended - began), sending=sent / (ended - planned), program=program, database=database
+    )
 
 
 def take_sample(world: World, sink: Sink, crew: Crew) -> Mail:
@@ -83,7 +98,7 @@ def take_sample(world: World, sink: Sink, crew: Crew) -> Mail:
     # The first one on the wire, of several connections: found by its address.
     for row in Delivery.objects.filter(dispatch_id=dispatch.pk, state=Delivery.State.SENT):
         customer = Customer.objects.get(pk=row.customer_id)
-        address = ContactPoint.objects.get(pk=row.contact_id).value
+        address = str(ContactPoint.objects.get(pk=row.contact_id or 0).value)
         if f"<{address}>".encode() in wire or f"To: {address}".encode() in wire:
             return read_mail(wire, name=customer.name, city=customer.city)
     raise AssertionError("the sample belongs to nobody")
@@ -92,14 +107,17 @@ def take_sample(world: World, sink: Sink, crew: Crew) -> Mail:
 def run(world: World, sink: Sink) -> list[Figure]:
     """Return the figures of sending mail."""
     size = world.size
-    world.use("smtp")
+    world.use(FAST)
     with contextlib.ExitStack() as stack:
         crew = stack.enter_context(Crew(max(PROCESSES)))
         mail = take_sample(world, sink, crew)
-        bare = Bare(sink, mail)
+        bare = Bare(mail)
         stack.callback(bare.close)
+        storing = stack.enter_context(Sink(stores=True))
+        world.account(STORING, "smtp", port=storing.port)
         tasks = stack.enter_context(TaskEach(mail))
-        ceiling = bare_smtp.flood(sink.port, mail.wire, size.mails)
+        sinks = {FAST: sink, STORING: storing}
+        ceilings = {name: bare_smtp.flood(one.port, mail.wire, size.mails) for name, one in sinks.items()}
         baselines: dict[str, Callable[[], float]] = {
             "send_messages + bulk_update": lambda: django_mail.send_messages(mail, size.send_messages),
             "a task per recipient": lambda: tasks.send(size.tasks),
@@ -108,73 +126,75 @@ def run(world: World, sink: Sink) -> list[Figure]:
             baselines["django-post-office"] = lambda: post_office.send(mail, size.post_office)
         else:
             say(post_office.MISSING)
-        ours: dict[int, list[tuple[float, float, float, float]]] = {one: [] for one in PROCESSES}
-        raw: dict[int, list[float]] = {one: [] for one in PROCESSES}
+        runs: dict[tuple[str, int], list[Run]] = {}
+        raw: dict[tuple[str, int], list[float]] = {}
         others: dict[str, list[float]] = {name: [] for name in baselines}
         for number in range(size.rounds + 1):
             say(f"Mail over SMTP, {f'round {number}' if number else 'warming up'}.")
-            for processes in PROCESSES:
-                speed = bare.send(size.mails, processes)
-                found = pipeline(world, sink, crew, processes)
-                if number:
-                    raw[processes].append(speed)
-                    ours[processes].append(found)
+            for name, server in sinks.items():
+                world.use(name)
+                for processes in PROCESSES:
+                    speed = bare.send(size.mails, processes, server)
+                    found = pipeline(world, server, crew, processes)
+                    if number:
+                        raw.setdefault((name, processes), []).append(speed)
+                        runs.setdefault((name, processes), []).append(found)
             for name, measure in baselines.items():
                 if number:
                     others[name].append(measure())
-    return [*_pipeline_figures(ours, raw, others, mail, ceiling)]
+    return [
+        *_against_others(runs, others),
+        *_against_bare(runs, raw, mail),
+        *(
+            measured(f"ceiling of the server that {WORDS[name]}", [one], "mails/s")
+            for name, one in ceilings.items()
+        ),
+    ]
 
 
-def _pipeline_figures(
-    ours: dict[int, list[tuple[float, float, float, float]]],
-    raw: dict[int, list[float]],
-    others: dict[str, list[float]],
-    mail: Mail,
-    ceiling: float,
-) -> list[Figure]:
-    best = max(PROCESSES)
-    whole = [one[0] for one in ours[best]]
-    single = [one[0] for one in ours[1]]
-    asked = {"django-post-office": (12, 20), "a task per recipient": (40, 90), "send_messages + bulk_update": (10, 17)}
+def _against_others(runs: dict[tuple[str, int], list[Run]], others: dict[str, list[float]]) -> list[Figure]:
+    asked: dict[str, tuple[float, float]] = {
+        "django-post-office": (12, 20),
+        "a task per recipient": (40, 90),
+        "send_messages + bulk_update": (10, 17),
+    }
     figures = []
-    for name, (target, aim) in asked.items():
-        against = name if name in others else f"{name} (not installed)"
-        figures.append(
-            measured(
-                f"mail end to end, {best} workers, planning included",
-                whole,
-                "mails/s",
-                baselines=others.get(name, []),
-                against=against,
-                target=target,
-                aim=aim,
+    for processes in reversed(PROCESSES):
+        for name, (target, aim) in asked.items():
+            figures.append(
+                measured(
+                    f"mail end to end, {processes} worker{'s' * (processes > 1)}",
+                    [one.whole for one in runs[FAST, processes]],
+                    "mails/s",
+                    baselines=others.get(name, []),
+                    against=name if name in others else f"{name} (not installed)",
+                    target=target if processes == max(PROCESSES) else None,
+                    aim=aim if processes == max(PROCESSES) else None,
+                )
             )
-        )
-    figures.append(
-        measured(
-            "mail end to end, 1 worker, planning included",
-            single,
-            "mails/s",
-            baselines=others.get("django-post-office", []),
-            against="django-post-office, 1 process",
-        )
-    )
-    for processes in PROCESSES:
+    return figures
+
+
+def _against_bare(
+    runs: dict[tuple[str, int], list[Run]], raw: dict[tuple[str, int], list[float]], mail: Mail
+) -> list[Figure]:
+    figures = []
+    for (name, processes), found in runs.items():
         figures.append(
             measured(
-                f"pipeline after planning, {processes} worker{'s' * (processes > 1)}",
-                [one[1] for one in ours[processes]],
+                f"pipeline, {processes} worker{'s' * (processes > 1)}, server that {WORDS[name]}",
+                [one.sending for one in found],
                 "mails/s",
-                baselines=raw[processes],
-                against=f"bare pipelined client, {processes} process{'es' * (processes > 1)}",
+                baselines=raw[name, processes],
+                against=f"bare client, {processes} process{'es' * (processes > 1)}",
                 target=0.35,
                 aim=0.5,
                 note=f"{mail.size:,} bytes a mail",
             )
         )
+    single = runs[FAST, 1]
     figures += [
-        measured("worker's processor time a mail", [one[2] for one in ours[1]], "µs", more=False),
-        measured("database's processor time a mail", [one[3] for one in ours[1]], "µs", more=False),
-        measured("the SMTP server's own ceiling", [ceiling], "mails/s"),
+        measured("worker's processor time a mail", [one.program for one in single], "µs", more=False),
+        measured("database's processor time a mail", [one.database for one in single], "µs", more=False),
     ]
     return figures

@@ -21,6 +21,8 @@ class PlainDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
+    objects = models.Manager["PlainDelivery"]()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["dispatch_id", "dedup_key", "step"], name="bench_plain_once")
@@ -45,6 +47,8 @@ class QueuedMail(models.Model):
     state = models.CharField(max_length=10, default="queued", db_index=True)
     error = models.CharField(max_length=200, default="")
     sent_at = models.DateTimeField(null=True)
+
+    objects = models.Manager["QueuedMail"]()
 
     def __str__(self) -> str:
         return self.to

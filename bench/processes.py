@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from notifyhub.supervise.child import guarded
 
@@ -45,10 +46,14 @@ def end(processes: Sequence["subprocess.Popen[str]"], *, patience: float = 10) -
 
 
 class Sink:
-    """The SMTP server in a process of its own."""
+    """The SMTP server in a process of its own; a storing one keeps each mail as a file for a while."""
+
+    def __init__(self, *, stores: bool = False) -> None:
+        self.folder = tempfile.TemporaryDirectory() if stores else None
 
     def __enter__(self) -> "Sink":
-        self.process = start("-m", "bench.sink", stdout=subprocess.PIPE)
+        words = [self.folder.name] if self.folder else []
+        self.process = start("-m", "bench.sink", *words, stdout=subprocess.PIPE)
         assert self.process.stdout
         self.port = int(self.process.stdout.readline())
         return self
@@ -57,11 +62,13 @@ class Sink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         end([self.process])
+        if self.folder:
+            self.folder.cleanup()
 
     def ask(self, word: str) -> str:
         """Return its answer to a word of ours."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as line:
-            file: IO[bytes] = line.makefile("rwb")
+            file = line.makefile("rwb")
             file.readline()
             file.write(word.encode() + b"\r\n")
             file.flush()

@@ -53,7 +53,7 @@ def drain(world: World, *, copies: bool) -> tuple[Meter, Dispatch]:
 
 def run(world: World) -> list[Figure]:
     """Return the figures of leasing, gates and settling."""
-    world.use("bench-null")
+    world.use("null")
     rows: dict[str, list[float]] = {
         name: [] for name in ("ours", "plain", "gates", "caps", "all", "lease", "hot")
     }

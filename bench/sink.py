@@ -1,17 +1,23 @@
 """An SMTP server that takes everything and keeps nothing, fast enough not to be what is measured.
 
-    python -m bench.sink        prints its port and serves until it is killed
+    python -m bench.sink [FOLDER]       prints its port and serves until it is killed
 
-Beside SMTP it knows XSTAT (messages and bytes so far), XKEEP (keep the next message) and XLAST (that one).
+With a folder it does what the smallest real server does before it answers: it takes the dots out and writes
+the message to a file of its own, which it removes later. Beside SMTP it knows XSTAT (messages and bytes so
+far), XKEEP (keep the next message) and XLAST (that one).
 """
 
 import asyncio
 import base64
 import contextlib
 import gc
+import sys
+from pathlib import Path
 from typing import Any
 
 _END = b"\r\n.\r\n"
+# Files in the folder at one time; older ones are removed, as if they had been passed on.
+_FILES = 2_000
 
 
 class Totals:
@@ -21,6 +27,7 @@ class Totals:
     octets = 0
     keep = False
     kept = b""
+    folder: Path | None = None
 
 
 class Session(asyncio.Protocol):
@@ -54,7 +61,7 @@ class Session(asyncio.Protocol):
                 self.in_data = False
                 Totals.messages += 1
                 if self.parts:
-                    Totals.kept, self.parts = b"".join(self.parts), []
+                    self._keep()
                 replies.append(b"250 taken\r\n")
             else:
                 end = data.find(b"\r\n", at)
@@ -68,9 +75,18 @@ class Session(asyncio.Protocol):
 
     def _body(self, data: bytes, start: int, end: int) -> None:
         Totals.octets += end - start
-        if Totals.keep or self.parts:
+        if Totals.keep or Totals.folder or self.parts:
             Totals.keep = False
             self.parts.append(data[start:end])
+
+    def _keep(self) -> None:
+        Totals.kept, self.parts = b"".join(self.parts), []
+        if Totals.folder:
+            # Never written over: some file systems wait for the disk then.
+            with open(Totals.folder / str(Totals.messages), "wb") as file:
+                file.write(Totals.kept[:-3].replace(b"\r\n..", b"\r\n."))
+            if Totals.messages > _FILES:
+                (Totals.folder / str(Totals.messages - _FILES)).unlink()
 
     def _answer(self, line: bytes) -> bytes:
         word = line[:4].upper()
@@ -102,5 +118,7 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     gc.freeze()
+    if sys.argv[1:]:
+        Totals.folder = Path(sys.argv[1])
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve())

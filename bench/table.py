@@ -103,7 +103,10 @@ def as_table(figures: Sequence[Figure]) -> str:
         ratio = number(one.ratio) if one.against else ""
         rows.append([name, f"{number(one.value)} {one.unit}", span, base, ratio, asked, verdict])
     widths = [max(_width(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = ["| " + " | ".join(_pad(cell, wide) for cell, wide in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(_pad(cell, wide) for cell, wide in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (wide + 2) for wide in widths) + "|")
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """One worker child: what runs in a Celery child between two tasks, with pipes in place of the broker.
 
-    python -m bench.worker      says {"ready": …}; drains for each line it reads, then says how it went
+python -m bench.worker      says {"ready": …}; drains for each line it reads, then says how it went
 """
 
 import json
@@ -31,12 +31,13 @@ def drain(worker: Worker) -> dict[str, Any]:
             rows += drain_bulk(worker, seconds=DRAIN_SECONDS)
             if not worker.has_work(priority=Priority.BULK):
                 break
-    return {"rows": rows, "database_cpu": meter.cpu(), "database_wall": meter.wall()}
+    kinds = {kind: (cost.calls, cost.cpu, cost.wall) for kind, cost in meter.costs.items()}
+    return {"rows": rows, "database_cpu": meter.cpu(), "database_wall": meter.wall(), "kinds": kinds}
 
 
 def main() -> None:
     """Obey the lines on standard input until it closes."""
-    in_child(drain)
+    in_child(lambda worker: worker.has_work(priority=Priority.BULK))
     print(json.dumps({"ready": os.getpid()}), flush=True)
     for _line in sys.stdin:
         began, cpu = time.perf_counter(), time.process_time()

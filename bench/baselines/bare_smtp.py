@@ -2,7 +2,7 @@
 
 No database, no rendering, no building, no error handling: the ceiling that any sender has over this server.
 
-    python -m bench.baselines.bare_smtp PORT FILE CONNECTIONS      sends as many as each line read says
+    python -m bench.baselines.bare_smtp FILE CONNECTIONS      reads lines of a port and how many to send there
 """
 
 import asyncio
@@ -76,14 +76,15 @@ def flood(port: int, message: bytes, count: int) -> float:
         return rounds * 50 / (time.perf_counter() - began)
 
 
-def main(port: int, path: Path, connections: int) -> None:
+def main(path: Path, connections: int) -> None:
     """Send for each line on standard input, and say when it is done."""
     message = path.read_bytes()
     print("ready", flush=True)
     for line in sys.stdin:
-        asyncio.run(send(port, message, int(line), connections))
+        port, count = map(int, line.split())
+        asyncio.run(send(port, message, count, connections))
         print("done", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from django.apps import apps
 from django.conf import settings
 
 from bench.sample import Mail, headers_of
@@ -13,7 +14,7 @@ MISSING = "django-post-office is not installed: pip install -r bench/requirement
 
 def installed() -> bool:
     """Say whether there is something to measure."""
-    return bool(settings.HAS_POST_OFFICE)
+    return apps.is_installed("post_office")
 
 
 def send(mail: Mail, count: int, *, processes: int = 1) -> float:

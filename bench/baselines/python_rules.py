@@ -57,9 +57,9 @@ def _plan_chunk(
         .values_list("value_hash", flat=True)
     }
     consents = dict(
-        Consent.objects.filter(
-            customer_id__in=ids, topic_id=dispatch.topic_id, channel="email"
-        ).values_list("customer_id", "decision")
+        Consent.objects.filter(customer_id__in=ids, topic=dispatch.topic, channel="email").values_list(
+            "customer_id", "decision"
+        )
     )
     topic = dispatch.topic.code if dispatch.topic else ""
     held = set(

@@ -12,8 +12,8 @@ from bench.models import PlainDelivery
 ROWS = 500
 
 _FILL = """
-INSERT INTO bench_plaindelivery (dispatch_id, customer_id, contact_id, dedup_key, step, channel, state, reason,
-    tries, send_at)
+INSERT INTO bench_plaindelivery (dispatch_id, customer_id, contact_id, dedup_key, step, channel, state,
+    reason, tries, send_at)
 SELECT %(dispatch)s, n, n, n, 0, 'email', 0, '', 0, now() FROM generate_series(1, %(rows)s) n
 """
 _EVENTS = "CREATE TABLE IF NOT EXISTS bench_event (LIKE messaging_deliveryevent INCLUDING ALL)"

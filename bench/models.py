@@ -1,5 +1,7 @@
 """What the baselines write to: the tables that an ordinary Django project would have."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -21,7 +23,7 @@ class PlainDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
-    objects = models.Manager["PlainDelivery"]()
+    objects: ClassVar[models.Manager["PlainDelivery"]] = models.Manager()
 
     class Meta:
         constraints = [
@@ -48,7 +50,7 @@ class QueuedMail(models.Model):
     error = models.CharField(max_length=200, default="")
     sent_at = models.DateTimeField(null=True)
 
-    objects = models.Manager["QueuedMail"]()
+    objects: ClassVar[models.Manager["QueuedMail"]] = models.Manager()
 
     def __str__(self) -> str:
         return self.to

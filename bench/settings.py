@@ -3,9 +3,8 @@
 import importlib.util
 import os
 
-import notifyhub.settings
 from notifyhub.settings import *  # noqa: F403
-from notifyhub.settings import INSTALLED_APPS, STORAGES
+from notifyhub.settings import CELERY_BROKER_TRANSPORT_OPTIONS, INSTALLED_APPS, STORAGES
 
 HAS_POST_OFFICE = importlib.util.find_spec("post_office") is not None
 
@@ -14,10 +13,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, "bench", *(["post_office"] if HAS_POST_OFFICE
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 # The broker may be somebody's own: our queues are apart, and removed at the end.
 KEY_PREFIX = "notifyhub-bench:"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
-    **notifyhub.settings.CELERY_BROKER_TRANSPORT_OPTIONS,
-    "global_keyprefix": KEY_PREFIX,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = KEY_PREFIX  # type: ignore[assignment]
 
 EMAIL_HOST = "127.0.0.1"
 EMAIL_PORT = int(os.environ.get("BENCH_SMTP_PORT", "25"))

@@ -7,10 +7,12 @@ machine and Linux; elsewhere only the wall clock is left, and the figures say so
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 KINDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
@@ -53,27 +55,37 @@ class Cost:
 class Meter:
     """Within its block, adds up the cost of this thread's statements by kind.
 
-    `alter` may change the parameters of a statement before it runs.
+    It looks at psycopg and not at Django, so that no way around Django's cursors stays unseen; what is no
+    statement (a commit, a copy) is the kind "between". `alter` may change the parameters of a statement.
     """
 
     def __init__(self, alter: Callable[[str, Any], Any] | None = None) -> None:
         self.costs: dict[str, Cost] = {}
         self.alter = alter
-        self._context: Any = None
         self._backend: Any = None
         self._clock: Callable[[], float] | None = None
+        self._known: Any = None
+        self._seen = self._mark = 0.0
 
     def __enter__(self) -> "Meter":
         connection.ensure_connection()
         self._follow()
-        self._context = connection.execute_wrapper(self._execute)
-        self._context.__enter__()
+        self._known = psycopg.Cursor.execute
+        meter, known = self, self._known
+
+        def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+            if cursor.connection is not connection.connection:
+                return known(cursor, query, params, **options)
+            return meter._execute(partial(known, cursor, query, **options), query, params)
+
+        psycopg.Cursor.execute = execute  # type: ignore[method-assign]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.__exit__(kind, error, trace)
+        psycopg.Cursor.execute = self._known  # type: ignore[method-assign]
+        self._leave()
 
     @property
     def exact(self) -> bool:
@@ -91,19 +103,36 @@ class Meter:
 
     def _follow(self) -> None:
         if self._backend is not connection.connection:
+            self._leave()
             self._backend = connection.connection
             self._clock = clock_of(self._backend.info.backend_pid) if self._backend else None
+            self._mark, self._seen = self._clock() if self._clock else 0.0, 0.0
 
-    def _execute(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+    def _leave(self) -> None:
+        """Note what the backend did besides the statements."""
+        if self._clock and not self._backend.closed:
+            between = self.costs.setdefault("between", Cost())
+            between.cpu += self._clock() - self._mark - self._seen
+
+    def _execute(self, execute: Callable[[Any], Any], query: Any, params: Any) -> Any:
         self._follow()
+        text = query if isinstance(query, str) else _text(query)
         if self.alter:
-            params = self.alter(sql, params)
+            params = self.alter(text, params)
         cpu = self._clock() if self._clock else 0.0
         wall = time.perf_counter()
         try:
-            return execute(sql, params, many, context)
+            return execute(params)
         finally:
-            cost = self.costs.setdefault(kind_of(sql) if isinstance(sql, str) else "other", Cost())
+            cost = self.costs.setdefault(kind_of(text), Cost())
             cost.calls += 1
             cost.wall += time.perf_counter() - wall
-            cost.cpu += self._clock() - cpu if self._clock else 0.0
+            spent = self._clock() - cpu if self._clock else 0.0
+            cost.cpu += spent
+            self._seen += spent
+
+
+def _text(query: Any) -> str:
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return str(query.as_string(None))

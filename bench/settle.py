@@ -69,7 +69,7 @@ def run(world: World) -> list[Figure]:
             continue
         exact = meter.exact
         per_row = 1e6 / dispatch.sent
-        rows["ours"].append(meter.cpu("lease", "settle") * per_row)
+        rows["ours"].append(meter.cpu("lease", "settle", "between") * per_row)
         rows["plain"].append(plain)
         rows["gates"].append((meter.cpu("gates") + meter.cpu("caps")) * per_row)
         rows["caps"].append(meter.cpu("caps") * per_row)

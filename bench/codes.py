@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import time
 
 from django.db import connection
@@ -22,12 +23,14 @@ class Stack:
     def __init__(self) -> None:
         celery = ("-m", "celery", "--quiet", "-A", "notifyhub")
         env = os.environ | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+        # Standard output is for the figures.
+        options = {"env": env, "stdout": sys.stderr}
         self.processes = []
         for queue in QUEUES:
             children = 2 if queue == "bulk" and (os.cpu_count() or 1) > 2 else 1
             words = ("worker", "-Q", queue, "-n", f"bench-{queue}@%h", "-c", str(children))
-            self.processes.append(start(*celery, *words, "--without-gossip", "--without-mingle", env=env))
-        self.processes.append(start(*celery, "beat", "--pidfile=", env=env))
+            self.processes.append(start(*celery, *words, "--without-gossip", "--without-mingle", **options))
+        self.processes.append(start(*celery, "beat", "--pidfile=", **options))
 
     def close(self) -> None:
         """Stop them."""

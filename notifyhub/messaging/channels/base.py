@@ -137,8 +137,9 @@ class Backend:
     messages leave the house, so that they obey the allow-list outside production. `adds_signature` says that
     the vendor puts the 【signature】 before an SMS, `wants_params` that it fills in templates of its own.
 
-    `receipts` says how one knows that a receipt is the vendor's: "signed" by `verify`, "address" by the secret
-    in the receipt address (for vendors that sign nothing), "" for none. `looks_up` that it can be asked.
+    `receipts` says how one knows that a receipt is the vendor's: "signed" by `verify`, "address" by the
+    secret in the receipt address (for vendors that sign nothing), "" for none; `receipt_answer` is the body
+    that the vendor wants to read then. `looks_up` says that it can be asked.
     """
 
     code: ClassVar[str] = ""

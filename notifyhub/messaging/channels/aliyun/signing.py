@@ -13,7 +13,9 @@ ALGORITHM = "ACS3-HMAC-SHA256"
 
 def canonical_query(params: Mapping[str, str]) -> str:
     """Return the parameters sorted and encoded by RFC 3986: the form that is signed and sent."""
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(params.items()))
+    return "&".join(
+        f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(params.items())
+    )
 
 
 def sign(

@@ -80,9 +80,7 @@ class HttpBackend(Backend):
             # The loop closes dropped sockets in its next turn.
             await asyncio.sleep(0)
 
-    async def call(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b""
-    ) -> Answer:
+    async def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Send one request and return the answer; raise CallFailed. Redirects are answers, never followed."""
         mark = SimpleNamespace(connected=False)
         try:

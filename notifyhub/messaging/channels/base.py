@@ -182,8 +182,11 @@ class Backend:
         raise TypeError(f"{type(self).__name__} gets no receipts")
 
     @classmethod
-    def check(cls, settings: Mapping[str, Any]) -> None:
-        """Raise Refused if these settings cannot work together; secrets that are kept are among them."""
+    def check_settings(cls, settings: Mapping[str, Any]) -> None:
+        """Raise Refused (field = the setting) if settings that are each well-formed cannot work together.
+
+        Asked when an account is saved, with the secrets in; nothing is tried against the vendor.
+        """
 
     async def close(self) -> None:
         """Let go of the connections."""

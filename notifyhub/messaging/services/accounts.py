@@ -163,7 +163,7 @@ def _read_values(
             raise Refused(_("%s is missing.") % one.label, field=name)
     found = backends.get(backend)
     if found is not None:
-        found.check({**config, **secrets})
+        found.check_settings({one.name: one.default for one in found.fields} | config | secrets)
     return config, secrets
 
 

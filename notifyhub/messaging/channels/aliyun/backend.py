@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
@@ -98,11 +99,12 @@ class AliyunSmsBackend(HttpBackend):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
         self._templates = read_templates(str(self.settings["templates"] or ""))
-        self._host = self.url.partition("://")[2]
+        parts = urlsplit(self.url)
+        self._host, self._root = parts.netloc, f"{parts.scheme}://{parts.netloc}/"
 
     @classmethod
-    def check(cls, settings: Mapping[str, Any]) -> None:
-        super().check(settings)
+    def check_settings(cls, settings: Mapping[str, Any]) -> None:
+        super().check_settings(settings)
         mapped = read_templates(str(settings.get("templates") or ""))
         if not mapped and not settings.get("template_code"):
             raise Refused(
@@ -186,7 +188,7 @@ class AliyunSmsBackend(HttpBackend):
             date=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             nonce=uuid.uuid4().hex,
         )
-        return await self.call("POST", f"{self.url}/?{query}", headers=headers)
+        return await self.call("POST", f"{self._root}?{query}", headers=headers)
 
 
 def vendor_number(phone: str) -> str:

@@ -54,7 +54,7 @@ class HttpBackend(Backend):
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def check(cls, settings: Mapping[str, Any]) -> None:
+    def check_settings(cls, settings: Mapping[str, Any]) -> None:
         check_endpoint(str(settings.get(cls.endpoint) or ""), field=cls.endpoint)
         for name in ("connections", "timeout"):
             if not 1 <= int(settings.get(name) or 0) <= 600:

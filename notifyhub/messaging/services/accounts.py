@@ -233,3 +233,11 @@ def _read_url(field: SettingField, text: str) -> str:
             _("%s must be an address like https://api.example.com/send.") % field.label, field=field.name
         )
     return text.rstrip("/")
+
+
+def backend_of(account: ProviderAccount) -> Backend | None:
+    """Return the account's backend with its settings and secrets, without a connection; None if it is gone."""
+    found = backends.get(account.backend)
+    if found is None:
+        return None
+    return found({**account.config, **json.loads(account.secrets or "{}")})  # type: ignore[arg-type]

@@ -236,7 +236,7 @@ def _read_url(field: SettingField, text: str) -> str:
 
 
 def backend_of(account: ProviderAccount) -> Backend | None:
-    """Return the account's backend with its settings and secrets, without a connection; None if it is gone."""
+    """Return the account's backend with settings and secrets, not connected; None if there is none."""
     found = backends.get(account.backend)
     if found is None:
         return None

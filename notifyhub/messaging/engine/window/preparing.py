@@ -105,7 +105,7 @@ def _failure(row: Row, reason: str, detail: str = "") -> Verdict:
 def _compose(row: Row, variables: dict[str, Any], composer: Composer, account: Account) -> Draft | Verdict:
     backend = backends.get(account.backend)
     try:
-        message, copy = composer.compose(row, variables, backend_is_real=backend is None or backend.real)
+        message, copy = composer.compose(row, variables, backend=backend)
     except RenderError as error:
         return _failure(row, Reason.RENDER_ERROR, str(error))
     except (NoContent, NotAllowListed) as stop:

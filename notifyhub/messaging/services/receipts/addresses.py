@@ -26,7 +26,7 @@ def receipt_address(account: ProviderAccount) -> str:
 def is_right_address(account: ProviderAccount, token: str) -> bool:
     """Say whether `token` is the secret in the account's address; an old key of the site still counts."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return any([constant_time_compare(_token(account, key), token) for key in keys])
+    return any(constant_time_compare(_token(account, key), token) for key in keys)
 
 
 def _token(account: ProviderAccount, key: str) -> str:

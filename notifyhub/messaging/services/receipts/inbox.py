@@ -142,6 +142,7 @@ def _by_number(rows: Iterable[InboundReceipt]) -> dict[int, Key]:
 
 
 def _by_provider_ref(rows: Sequence[InboundReceipt]) -> dict[int, Key]:
+    rows = [row for row in rows if row.provider_ref]
     if not rows:
         return {}
     events = DeliveryEvent.objects.filter(

@@ -39,7 +39,8 @@ PATIENCE = 20.0
 _FIND = """
 INSERT INTO messaging_lookup (dispatch_id, delivery_id, account_id, in_doubt_since, asked, next_at)
 SELECT DISTINCT ON (e.dispatch_id, e.delivery_id)
-       e.dispatch_id, e.delivery_id, e.account_id, e.at, 0, e.at + %(first)s
+       e.dispatch_id, e.delivery_id, e.account_id, e.at, 0,
+       e.at + make_interval(secs => %(first)s)
 FROM messaging_deliveryevent e
 JOIN messaging_delivery d ON d.dispatch_id = e.dispatch_id AND d.id = e.delivery_id
 WHERE e.kind = 'unknown' AND e.at >= %(since)s AND d.state = 10
@@ -98,7 +99,7 @@ def _find_doubts() -> None:
         cursor.execute(
             _FIND,
             {
-                "first": FIRST,
+                "first": FIRST.total_seconds(),
                 "since": timezone.now() - LOOK_BACK,
                 "accounts": [one.pk for one in accounts],
                 "channels": sorted({one.channel for one in accounts}),
@@ -109,9 +110,7 @@ def _find_doubts() -> None:
 @transaction.atomic
 def _take(wanted: Q, *, limit: int) -> list[LookUp]:
     """Return the look-ups to make, put off for the next time already: a crash costs one question."""
-    rows = list(
-        LookUp.objects.select_for_update(skip_locked=True).filter(wanted).order_by("next_at")[:limit]
-    )
+    rows = list(LookUp.objects.select_for_update(skip_locked=True).filter(wanted).order_by("next_at")[:limit])
     for row in rows:
         row.asked += 1
         row.next_at = row.in_doubt_since + FIRST * FACTOR**row.asked if row.asked < TIMES else None

@@ -25,6 +25,15 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file that travels with a mail."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One message as it is handed over.
 
@@ -45,6 +54,7 @@ class Message:
     language: str = ""
     sender: Sender = Sender()
     headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     template: str = ""
     params: tuple[tuple[str, str], ...] = ()
 

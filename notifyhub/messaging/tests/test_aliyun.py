@@ -249,10 +249,10 @@ def test_the_studios_template_becomes_the_vendors(served: tuple[str, Path], sett
         values={**SETTINGS, "endpoint": served[0], "templates": "autumn-sale * SMS_77 who=customer.name"},
     )
     SenderIdentity.objects.create(name="Food", channel="sms", signature="美味")
-    make_recipients(None, topic=version.template.topic, name="小李", phone="+8613900001111")
-    dispatch = dispatch_to(
-        version=version, text=None, chain=[{"channel": "sms"}], topic=version.template.topic
-    )
+    topic = version.template.topic
+    make_recipients(None, topic=topic, name="小李", phone="+8613900001111")
+    chain = [{"channel": "sms"}]
+    dispatch = dispatch_to(template_version=version, text=None, chain=chain, topic=topic)
     drain()
     assert states(dispatch) == {"sent": 1}
     row = Delivery.objects.get(dispatch_id=dispatch.pk)

@@ -5,6 +5,7 @@ to: there is no second look-up that could answer differently. Hosts named in NOT
 trusted; outside production every host is, so that a local server can stand in for a vendor.
 """
 
+import errno
 import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,7 +68,7 @@ class PinnedResolver(AbstractResolver):
         """Return the addresses of `host`; raise OSError if a single one of them is not allowed."""
         found = await self._inner.resolve(host, port, family)
         if not is_trusted(host) and not all(is_public(one["host"]) for one in found):
-            raise OSError(f"{host} does not lead to a public address")
+            raise OSError(errno.EACCES, f"{host} does not lead to a public address")
         return found
 
     async def close(self) -> None:

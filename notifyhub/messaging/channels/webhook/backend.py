@@ -44,7 +44,9 @@ class WebhookBackend(HttpBackend):
             label=_("Signing secret"),
             secret=True,
             required=True,
-            help_text=_("whsec_… or any text. Two, parted by a blank, are both used while one is replaced."),
+            help_text=_(
+                "whsec_… or any text. Two whsec_…, parted by a blank, are both used while one is replaced."
+            ),
         ),
         SettingField(
             name="receipt_secret",
@@ -98,7 +100,7 @@ def describe(message: Message) -> dict[str, Any]:
                 "content_type": one.content_type,
                 "content": base64.b64encode(one.content).decode(),
             }
-            for one in getattr(message, "attachments", ())
+            for one in message.attachments
         ],
     }
 

@@ -12,16 +12,18 @@ TOLERANCE_SECONDS = 300
 
 
 def keys_of(secret: str) -> list[bytes]:
-    """Return the keys of a secret; several stand side by side, parted by blanks, while one is replaced.
+    """Return the keys of a secret: `whsec_` and base64, or any other text as it is.
 
-    `whsec_` and base64, or any other text as it is.
+    Several `whsec_…` stand side by side, parted by blanks, while one is replaced.
     """
-    return [_key(word) for word in secret.split()]
+    words = secret.split()
+    if not all(word.startswith(PREFIX) for word in words):
+        # A blank in a sentence must not make keys of its words.
+        return [secret.encode()]
+    return [_key(word) for word in words]
 
 
 def _key(word: str) -> bytes:
-    if not word.startswith(PREFIX):
-        return word.encode()
     try:
         return base64.b64decode(word.removeprefix(PREFIX), validate=True)
     except binascii.Error:

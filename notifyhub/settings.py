@@ -289,6 +289,8 @@ LEASE_SECONDS = _seconds("NOTIFYHUB_LEASE_SECONDS", 60)
 TICK_SECONDS = _seconds("NOTIFYHUB_TICK_SECONDS", 5)
 # Outside production a real provider account sends only to these ("*" or fnmatch patterns).
 ALLOW_RECIPIENTS = env.list("NOTIFYHUB_ALLOW_RECIPIENTS", default=["*"] if PRODUCTION and not DEBUG else [])
+# Hosts of providers that may lie in our own network, also in production.
+PRIVATE_ENDPOINTS = [host.strip().lower() for host in env.list("NOTIFYHUB_PRIVATE_ENDPOINTS", default=[])]
 
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 SIMPLE_HISTORY_REVERT_DISABLED = True

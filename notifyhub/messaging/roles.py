@@ -21,10 +21,15 @@ GRANTS = [
         RoleGrant(role=role, permissions=(*WRITE_TEMPLATES, "messaging.publish_template"))
         for role in (roles.MARKETING_EDITOR, roles.CONTENT_EDITOR)
     ),
+    *(
+        RoleGrant(role=role, permissions=("messaging.settle_delivery",))
+        for role in (roles.SENIOR_AGENT, roles.SERVICE_LEAD)
+    ),
     RoleGrant(
         role=roles.OPERATIONS,
         permissions=(
             "messaging.control_dispatch",
+            "messaging.settle_delivery",
             "messaging.view_provideraccount",
             "messaging.add_provideraccount",
             "messaging.change_provideraccount",

@@ -9,6 +9,7 @@ from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.worker import Worker, drain_bulk, drain_realtime
 from notifyhub.messaging.models.dispatch import Priority
+from notifyhub.messaging.services.receipts import match_receipts
 
 # A task that ran for long would keep a worker from anything else, and from stopping.
 DRAIN_SECONDS = 15.0
@@ -38,6 +39,12 @@ def drain_bulk_task() -> None:
     """Send for up to fifteen seconds, and ring again if work is left."""
     if in_child(_drain_bulk) and not is_stopping():
         ring(drain_bulk_task, queue="bulk")
+
+
+@shared_task(name=bells.MATCH)
+def match_receipts_task() -> None:
+    """Merge the receipts that came in since."""
+    match_receipts()
 
 
 @shared_task(name=bells.PLAN)

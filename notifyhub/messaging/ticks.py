@@ -16,6 +16,7 @@ from notifyhub.messaging.engine.reaper import reap_expired_leases
 from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
+from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
 
 MONTHS_AHEAD = 3
 
@@ -57,6 +58,9 @@ def register() -> None:
     for name, run, seconds, label in (
         ("messaging.plan", plan_due_dispatches, every, _("Plan due dispatches")),
         ("messaging.reap", reap_expired_leases, every, _("Return the leases of dead workers")),
+        ("messaging.receipts", match_receipts, 60, _("Match receipts with their messages")),
+        ("messaging.lookup", look_up_due, 60, _("Ask providers about messages in doubt")),
+        ("messaging.forget_receipts", drop_old_receipts, 3600, _("Delete receipts after seven days")),
         ("messaging.ring", ring_for_due_work, every, _("Wake the workers for what is due")),
         ("messaging.finish", finish_dispatches, every, _("Count dispatches and end those that are done")),
         (

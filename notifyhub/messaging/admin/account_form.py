@@ -36,6 +36,9 @@ def form_field(one: SettingField, *, secret_is_set: bool) -> forms.Field:
         return forms.IntegerField(required=required, min_value=0, **given)
     if one.kind == "choice":
         return forms.ChoiceField(required=required, choices=one.choices, **given)
+    if one.kind == "lines":
+        widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false"})
+        return forms.CharField(required=required, widget=widget, **given)
     return forms.CharField(required=required, max_length=500, **given)
 
 

@@ -31,6 +31,7 @@ from notifyhub.messaging.services.accounts import (
     settings_of,
     update_account,
 )
+from notifyhub.messaging.services.receipts import receipt_address
 
 # Kept in memory for tests and benches; nobody configures it by hand.
 HIDDEN = frozenset({"memory"})
@@ -121,6 +122,7 @@ class AccountPage(PageMixin, FormView):
             backend_label=self.backend.label if self.backend else "",
             channel_label=Channel(self.channel).label if self.channel in Channel.values else "",
             gate=gate,
+            hook_url=receipt_address(self.account) if self.account and may else "",
             gate_tone=CIRCUIT_TONES.get(gate.circuit, "grey") if gate else "grey",
             may_save=may,
             **kwargs,

@@ -7,6 +7,7 @@ that it may have.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 Kind = Literal["accepted", "permanent", "transient", "ambiguous"]
@@ -19,6 +20,8 @@ class Sender:
     name: str = ""
     email: str = ""
     reply_to: str = ""
+    # Of an SMS, without 【】; only for backends that let the vendor add it.
+    signature: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +38,8 @@ class Message:
     """One message as it is handed over.
 
     `key` is the same on every try, whatever account or sender it goes through: the Message-ID (with `host`
-    behind it), the idempotency key.
+    behind it), the idempotency key. `template` is the key of our template and `params` the variables it
+    shows, for vendors that want their own template filled in and not a text (`Backend.wants_params`).
     """
 
     reference: str
@@ -51,6 +55,8 @@ class Message:
     sender: Sender = Sender()
     headers: tuple[tuple[str, str], ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    template: str = ""
+    params: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,12 +74,55 @@ class Result:
     account_trouble: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What a vendor tells about a message later, by receipt or when it is asked.
+
+    `kind` is sent, delivered, failed, bounced, read, opened, clicked, complained or unsubscribed. The message
+    is named by our `reference` (its key, or dispatch-id), by the vendor's `provider_ref`, or both.
+    `bounced` is for codes that say that the contact point does not exist, and for nothing less: it is never
+    written to again. `event_id` is the same when the vendor repeats itself.
+    """
+
+    kind: str
+    event_id: str = ""
+    reference: str = ""
+    provider_ref: str = ""
+    at: datetime | None = None
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inquiry:
+    """A message whose fate the vendor is asked about; `at` is when it was handed over."""
+
+    reference: str
+    key: str
+    to: str
+    at: datetime
+    provider_ref: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inbound:
+    """A request of a vendor to the receipt address of its account; header names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+
+
+class Unreadable(ValueError):
+    """A receipt that is not of the vendor's shape."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SettingField:
     """One setting of an account, from which its form is made.
 
-    `kind` is text, lines, integer, boolean, choice, email or host; a secret one is stored encrypted and never
-    shown.
+    `kind` is text, lines, integer, boolean, choice, email, host or url; a secret one is stored encrypted and
+    never shown.
     """
 
     name: str
@@ -95,7 +144,12 @@ class Backend:
     """One configured account of one vendor, living in one event loop.
 
     Subclasses name their `channels` ("*" for all), declare their `fields` and send. `real` says that
-    messages leave the house, so that they obey the allow-list outside production.
+    messages leave the house, so that they obey the allow-list outside production. `adds_signature` says that
+    the vendor puts the 【signature】 before an SMS, `wants_params` that it fills in templates of its own.
+
+    `receipts` says how one knows that a receipt is the vendor's: "signed" by `verify`, "address" by the
+    secret in the receipt address (for vendors that sign nothing), "" for none; `receipt_answer` is the body
+    that the vendor wants to read then. `looks_up` says that it can be asked.
     """
 
     code: ClassVar[str] = ""
@@ -103,6 +157,11 @@ class Backend:
     channels: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[tuple[SettingField, ...]] = ()
     real: ClassVar[bool] = True
+    adds_signature: ClassVar[bool] = False
+    wants_params: ClassVar[bool] = False
+    receipts: ClassVar[Literal["", "signed", "address"]] = ""
+    receipt_answer: ClassVar[Mapping[str, Any]] = {}
+    looks_up: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings: dict[str, Any] = {one.name: one.default for one in self.fields} | dict(settings)
@@ -123,6 +182,21 @@ class Backend:
         not handed over by then is returned as LEASE_LOST.
         """
         raise TypeError(f"{type(self).__name__} does not send")
+
+    async def look_up(self, inquiries: Sequence[Inquiry]) -> list[Report | None]:
+        """Ask what became of these messages; return one report each, in order, None where nobody knows.
+
+        Asking changes nothing at the vendor, and not being found proves nothing.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be asked")
+
+    def verify(self, inbound: Inbound) -> bool:
+        """Say whether a request to the receipt address is the vendor's; the body is not parsed before."""
+        return False
+
+    def parse_receipts(self, inbound: Inbound) -> list[Report]:
+        """Return what the request reports, each with its event_id; raise Unreadable."""
+        raise TypeError(f"{type(self).__name__} gets no receipts")
 
     async def close(self) -> None:
         """Let go of the connections."""

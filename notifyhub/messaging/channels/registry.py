@@ -13,9 +13,11 @@ def backends_for(channel: str) -> list[type[Backend]]:
 
 def register_backends() -> None:
     """Register the backends that come with the product."""
+    from notifyhub.messaging.channels.aliyun import AliyunSmsBackend
     from notifyhub.messaging.channels.memory import MemoryBackend
     from notifyhub.messaging.channels.sandbox import SandboxBackend
     from notifyhub.messaging.channels.smtp.backend import SmtpBackend
+    from notifyhub.messaging.channels.webhook import WebhookBackend
 
-    for backend in (SmtpBackend, SandboxBackend, MemoryBackend):
+    for backend in (SmtpBackend, AliyunSmsBackend, WebhookBackend, SandboxBackend, MemoryBackend):
         backends.register(backend.code, backend)

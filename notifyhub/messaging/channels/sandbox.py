@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.messaging.channels.base import Backend, Message, Result, always
+from notifyhub.messaging.channels.base import LEASE_LOST, Backend, Message, Result, always
 
 
 class SandboxBackend(Backend):
@@ -20,5 +20,7 @@ class SandboxBackend(Backend):
     ) -> list[Result]:
         return [
             Result(kind="accepted", provider_ref=f"sandbox-{message.reference}", delivered=True)
+            if may_send()
+            else LEASE_LOST
             for message in messages
         ]

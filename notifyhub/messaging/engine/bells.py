@@ -8,6 +8,7 @@ from notifyhub.messaging.models.dispatch import Priority
 PLAN = "messaging.plan_dispatch"
 REALTIME = "messaging.drain_realtime"
 BULK = "messaging.drain_bulk"
+MATCH = "messaging.match_receipts"
 
 
 def ring_for(priority: int, *, expires: int | None = None) -> None:
@@ -18,6 +19,11 @@ def ring_for(priority: int, *, expires: int | None = None) -> None:
     name, queue = (REALTIME, "realtime") if priority == Priority.REALTIME else (BULK, "bulk")
     signature = current_app.signature(name)
     ring(signature.set(expires=expires) if expires else signature, queue=queue)
+
+
+def ring_matcher() -> None:
+    """Have the receipts that came in matched after the commit under way."""
+    ring(current_app.signature(MATCH), queue="housekeeping")
 
 
 def ring_planner(dispatch_id: int) -> None:

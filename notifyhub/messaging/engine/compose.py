@@ -13,8 +13,9 @@ from django.conf import settings
 
 from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
-from notifyhub.messaging.channels.base import Message, Sender
-from notifyhub.messaging.models import Dispatch, SenderIdentity
+from notifyhub.messaging.channels.base import Backend, Message, Sender
+from notifyhub.messaging.engine.params import flat_params
+from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, unsubscribe_url
@@ -38,6 +39,7 @@ class Composer:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
         self._programs: dict[int, Program | RenderError] = {}
         self._identities: list[SenderIdentity] | None = None
+        self._keys: dict[int, str] = {}
 
     def dispatch(self, dispatch_id: int) -> Dispatch:
         """Return the dispatch as it was when the lease was taken."""
@@ -61,7 +63,9 @@ class Composer:
             for row in rows
         }
 
-    def compose(self, row: Row, variables: dict[str, Any], *, backend_is_real: bool) -> tuple[Message, bytes]:
+    def compose(
+        self, row: Row, variables: dict[str, Any], *, backend: type[Backend] | None
+    ) -> tuple[Message, bytes]:
         """Return the message of a row and the encrypted copy to keep of it.
 
         Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.
@@ -69,7 +73,7 @@ class Composer:
         dispatch = self.dispatch(row["dispatch_id"])
         channel = row["channel"]
         address = crypto.decrypt(bytes(row["contact"])) if row["contact"] is not None else ""
-        if backend_is_real and not allow_listed(address):
+        if (backend is None or backend.real) and not allow_listed(address):
             raise NotAllowListed
         program = self._program(dispatch)
         if channel not in program.channels:
@@ -87,8 +91,12 @@ class Composer:
         language = row["locale"] or "zh-hans"
         rendered = program.render(channel=channel, language=language, variables=variables)
         identity = self._sender(channel, dispatch.message_class)
+        said = rendered
         if identity and identity.signature and channel == Channel.SMS:
             rendered = dataclasses.replace(rendered, text=f"【{identity.signature}】{rendered.text}")
+            # A vendor that adds the signature would say it twice; the copy shows what arrives.
+            said = said if backend is not None and backend.adds_signature else rendered
+        wants_params = backend is not None and backend.wants_params
         message = Message(
             reference=f"{dispatch.pk}-{row['id']}",
             key=f"{dispatch.key.hex}.{row['id']}",
@@ -96,12 +104,14 @@ class Composer:
             channel=channel,
             to=address,
             to_name=row["name"] or "",
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
+            subject=said.subject,
+            text=said.text,
+            html=said.html,
             language=language,
             sender=_sender_of(identity),
             headers=headers,
+            template=self._template_key(dispatch) if wants_params else "",
+            params=flat_params(variables) if wants_params else (),
         )
         copy = copies.pack(
             program=program, channel=channel, language=language, rendered=rendered, variables=variables
@@ -120,6 +130,13 @@ class Composer:
             raise found
         return found
 
+    def _template_key(self, dispatch: Dispatch) -> str:
+        if dispatch.pk not in self._keys:
+            version = dispatch.template_version_id
+            found = Template.objects.filter(versions=version).values_list("key", flat=True).first()
+            self._keys[dispatch.pk] = (found or "") if version is not None else ""
+        return self._keys[dispatch.pk]
+
     def _sender(self, channel: str, message_class: str) -> SenderIdentity | None:
         if self._identities is None:
             self._identities = list(SenderIdentity.objects.filter(active=True).order_by("pk"))
@@ -136,7 +153,12 @@ class Composer:
 def _sender_of(identity: SenderIdentity | None) -> Sender:
     if identity is None:
         return Sender()
-    return Sender(name=identity.from_name, email=identity.from_email, reply_to=identity.reply_to)
+    return Sender(
+        name=identity.from_name,
+        email=identity.from_email,
+        reply_to=identity.reply_to,
+        signature=identity.signature,
+    )
 
 
 def _item_variables(row: Row) -> dict[str, Any]:

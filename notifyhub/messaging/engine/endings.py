@@ -4,34 +4,52 @@ from typing import Any
 
 from django.db import connection
 
+from notifyhub.messaging.engine.judge import IN_DOUBT
 from notifyhub.messaging.engine.lease import LeasedBatch
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 
-_END = """
+_END = f"""
 WITH fence AS (
     SELECT t.id, t.dispatch_id, t.cursor, t.hi, t.ids FROM messaging_batch t
     WHERE t.id = %(batch)s AND t.epoch = %(epoch)s AND t.state = 1 FOR UPDATE
 ), rows AS (
-    UPDATE messaging_delivery d SET state = %(state)s, settled_at = clock_timestamp()
+    -- A row whose first try may have arrived was not stopped in time: nobody knows.
+    UPDATE messaging_delivery d
+    SET state = CASE WHEN d.reason = ANY(%(doubt)s) THEN {Delivery.State.UNKNOWN.value} ELSE %(state)s END,
+        settled_at = clock_timestamp()
     FROM fence
     WHERE d.dispatch_id = fence.dispatch_id AND d.id > fence.cursor AND d.id <= fence.hi AND d.state = 0
       AND (fence.ids IS NULL OR d.id = ANY(fence.ids))
-    RETURNING d.dispatch_id, d.id
+    RETURNING d.dispatch_id, d.id, d.state, d.reason
 ), events AS (
     INSERT INTO messaging_deliveryevent
         (at, dispatch_id, delivery_id, kind, provider_ref, code, detail, worker)
-    SELECT clock_timestamp(), dispatch_id, id, %(kind)s, '', '', '', %(worker)s FROM rows
+    SELECT clock_timestamp(), dispatch_id, id,
+           CASE WHEN state = %(state)s THEN %(kind)s ELSE '{DeliveryEvent.Kind.UNKNOWN.value}' END,
+           '', CASE WHEN state = %(state)s THEN '' ELSE reason END, '', %(worker)s FROM rows
+), doubts AS (
+    SELECT reason, count(*) AS n FROM rows WHERE state <> %(state)s GROUP BY reason
 )
 UPDATE messaging_batch t
 SET cursor = t.hi, open_to = t.hi, state = 2, owner = '', lease_until = NULL,
-    {counter} = t.{counter} + (SELECT count(*) FROM rows)
+    {{counter}} = t.{{counter}} + (SELECT count(*) FROM rows WHERE state = %(state)s),
+    unknown = t.unknown + (SELECT count(*) FROM rows WHERE state <> %(state)s),
+    reasons = CASE WHEN NOT EXISTS (SELECT 1 FROM doubts) THEN t.reasons ELSE (
+        SELECT jsonb_object_agg(key, n) FROM (
+            SELECT key, sum(n) AS n FROM (
+                SELECT key, value::bigint AS n FROM jsonb_each_text(t.reasons) UNION ALL SELECT * FROM doubts
+            ) both_of GROUP BY key
+        ) added) END
 FROM fence WHERE t.id = fence.id
 RETURNING (SELECT count(*) FROM rows)
 """
 
 
 def end_batch(batch: LeasedBatch, *, cancelled: bool, worker: str) -> int:
-    """Settle what is left of the batch as cancelled or expired; return how many rows that was."""
+    """Settle what is left of the batch as cancelled or expired; return how many rows that was.
+
+    A row whose first try is in doubt ends as unknown.
+    """
     state, kind, counter = (
         (Delivery.State.CANCELLED, DeliveryEvent.Kind.CANCELLED, "cancelled")
         if cancelled
@@ -43,6 +61,7 @@ def end_batch(batch: LeasedBatch, *, cancelled: bool, worker: str) -> int:
         "state": state.value,
         "kind": kind.value,
         "worker": worker,
+        "doubt": sorted(IN_DOUBT),
     }
     with connection.cursor() as cursor:
         cursor.execute(_END.format(counter=counter), values)

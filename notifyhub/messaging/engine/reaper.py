@@ -32,7 +32,7 @@ _ROWS = """
 SELECT d.id, d.state, d.reason, d.tries FROM messaging_delivery d
 WHERE d.dispatch_id = %(dispatch)s AND d.id > %(cursor)s AND d.id <= %(open_to)s
   AND (%(ids)s::bigint[] IS NULL OR d.id = ANY(%(ids)s::bigint[]))
-ORDER BY d.id
+ORDER BY d.id FOR UPDATE
 """
 
 _MARKED = """
@@ -115,9 +115,7 @@ def _settle_open_rows(cursor: Any, batch: dict[str, Any]) -> None:
         reach = batch["open_to"]
         cursor.execute(_ROWS, scope)
         rows = cursor.fetchall()
-        # A receipt that outran the worker tells of rows that were sent, though nobody counted them.
-        told = (State.SENT, State.DELIVERED, State.BOUNCED)
-        counts["sent"] = sum(1 for _id, state, _reason, _tries in rows if state in told)
+        # A row that a receipt has moved already was counted by the receipt.
         planned = [(number, reason) for number, state, reason, _tries in rows if state == State.PLANNED]
         again = [number for number, reason in planned if not reason and batch["message_class"] in ASSURED]
         doubt = [number for number, reason in planned if number not in set(again)]

@@ -2,32 +2,27 @@
 
 Rows, events, copies, side batches, counters and cursor change together or not at all. A worker whose lease
 was taken away finds that its epoch is gone and changes nothing.
+
+The statement writes rows that are still planned and counts them all. A row that a receipt has moved already
+is found missing from what it wrote, and set right in the same transaction (see `early`).
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
+from notifyhub.messaging.engine.early import COUNTED, EarlyRow, amend
 from notifyhub.messaging.engine.lease import LeasedBatch
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 
 State = Delivery.State
 Kind = DeliveryEvent.Kind
 
-_COUNTED = {
-    State.SENT: "sent",
-    State.DELIVERED: "sent",
-    State.FAILED: "failed",
-    State.SKIPPED: "skipped",
-    State.UNKNOWN: "unknown",
-    State.EXPIRED: "expired",
-    State.CANCELLED: "cancelled",
-}
 COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "deferred")
 
-# Merged by rank: a receipt that came first is not overwritten.
+# Reasons are added to what stands there: a receipt may have moved one since the batch was leased.
 _WRITE = f"""
 WITH b AS (
     SELECT * FROM jsonb_to_recordset(%(batches)s::jsonb) AS b(
@@ -35,7 +30,14 @@ WITH b AS (
         {", ".join(f"{name} int" for name in COUNTERS)})
 ), fence AS (
     UPDATE messaging_batch t
-    SET cursor = b.cursor, open_to = b.open_to, reasons = b.reasons,
+    SET cursor = b.cursor, open_to = b.open_to,
+        reasons = CASE WHEN b.reasons = '{{}}' THEN t.reasons ELSE (
+            SELECT jsonb_object_agg(key, n) FROM (
+                SELECT key, sum(value::bigint) AS n FROM (
+                    SELECT * FROM jsonb_each_text(t.reasons)
+                    UNION ALL SELECT * FROM jsonb_each_text(b.reasons)
+                ) both_of GROUP BY key
+            ) added) END,
         {", ".join(f"{name} = t.{name} + b.{name}" for name in COUNTERS)},
         tries = CASE WHEN b.cursor > t.cursor THEN 0 ELSE t.tries END,
         state = CASE WHEN b.cursor >= t.hi THEN 2 ELSE t.state END,
@@ -54,13 +56,13 @@ WITH b AS (
     JOIN fence ON fence.id = r.batch_id
 ), rows AS (
     UPDATE messaging_delivery d
-    SET state = greatest(d.state, r.state), tries = r.tries,
-        reason = CASE WHEN r.state >= d.state THEN r.reason ELSE d.reason END,
+    SET state = r.state, tries = r.tries, reason = r.reason,
         account_id = coalesce(r.account_id, d.account_id),
         settled_at = CASE WHEN r.state > 0 THEN coalesce(d.settled_at, clock_timestamp()) END,
         delivered_at = CASE WHEN r.state = {State.DELIVERED.value}
                             THEN coalesce(d.delivered_at, clock_timestamp()) ELSE d.delivered_at END
-    FROM r WHERE d.dispatch_id = r.dispatch_id AND d.id = r.id
+    FROM r WHERE d.dispatch_id = r.dispatch_id AND d.id = r.id AND d.state = 0
+    RETURNING d.dispatch_id, d.id
 ), events AS (
     INSERT INTO messaging_deliveryevent
         (at, dispatch_id, delivery_id, account_id, kind, provider_ref, code, detail, worker)
@@ -80,7 +82,12 @@ WITH b AS (
            0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision)
 )
-SELECT id FROM fence
+SELECT fence.id, early.ids
+FROM fence LEFT JOIN (
+    SELECT r.batch_id, array_agg(r.id) AS ids
+    FROM r LEFT JOIN rows ON rows.dispatch_id = r.dispatch_id AND rows.id = r.id
+    WHERE rows.id IS NULL GROUP BY r.batch_id
+) early ON early.batch_id = fence.id
 """
 
 
@@ -114,15 +121,15 @@ class BatchWrite:
         """Return the counters to add."""
         counts = dict.fromkeys(COUNTERS, 0)
         for verdict in self.verdicts:
-            name = _COUNTED.get(State(verdict.state), "deferred")
+            name = COUNTED.get(State(verdict.state), "deferred")
             counts[name] += 1
             if verdict.state == State.DELIVERED:
                 counts["delivered"] += 1
         return counts
 
     def reasons(self) -> dict[str, int]:
-        """Return the batch's reasons with those of the verdicts added."""
-        reasons = dict(self.batch.reasons)
+        """Return how often each reason comes with the verdicts."""
+        reasons: dict[str, int] = {}
         for verdict in self.verdicts:
             if verdict.reason and verdict.state != State.PLANNED:
                 reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
@@ -173,14 +180,34 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         "detail": [_flat(verdict.detail, 300) for _, verdict in rows],
         "copy": [verdict.copy for _, verdict in rows],
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WRITE, values)
-        ours = {row[0] for row in cursor.fetchall()}
+        early = dict(cursor.fetchall())
+        for write in writes:
+            if early.get(write.batch.id):
+                _amend(write, set(early[write.batch.id]))
     for write in writes:
-        if write.batch.id in ours:
-            write.batch.reasons = write.reasons()
+        if write.batch.id in early:
             write.batch.cursor = write.cursor
-    return ours
+    return set(early)
+
+
+def _amend(write: BatchWrite, ids: set[int]) -> None:
+    amend(
+        batch_id=write.batch.id,
+        dispatch_id=write.batch.dispatch_id,
+        rows={
+            one.row: EarlyRow(
+                state=int(one.state),
+                reason=str(one.reason),
+                tries=one.tries,
+                account_id=one.account_id,
+                counted=COUNTED.get(State(one.state), "deferred"),
+            )
+            for one in write.verdicts
+            if one.row in ids
+        },
+    )
 
 
 def _flat(text: str, length: int) -> str:

@@ -4,6 +4,7 @@ from notifyhub.messaging.models.dispatch import Attachment, Batch, Dispatch, Dis
 from notifyhub.messaging.models.inbound import InboundReceipt
 from notifyhub.messaging.models.ledger import Delivery, DeliveryEvent, MessageCopy
 from notifyhub.messaging.models.limits import Halt, Punctuality, SendCount
+from notifyhub.messaging.models.lookup import LookUp
 from notifyhub.messaging.models.provider import (
     AccountGate,
     ChannelPolicy,
@@ -26,6 +27,7 @@ __all__ = [
     "Halt",
     "InboundReceipt",
     "Link",
+    "LookUp",
     "MessageCopy",
     "ProviderAccount",
     "Punctuality",

@@ -6,6 +6,7 @@ key (dispatch_id, id); the other two by month. No foreign key points at them; qu
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifyhub.customers.models.consent import Channel
 
@@ -79,6 +80,7 @@ class Delivery(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-id"]
+        permissions = [("settle_delivery", gettext_noop("Can say what became of messages in doubt"))]
 
     def __str__(self) -> str:
         return self.reference

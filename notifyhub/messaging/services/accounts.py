@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,7 @@ from notifyhub.staff.services import audit
 PLAIN = ("name", "priority", "rate_per_second", "active")
 # A name or an address; no scheme, port, path or blank, which would fail only when the first mail goes out.
 HOST = re.compile(r"[\w.-]+|(?=.*:.*:)[0-9a-fA-F:.]+")
+LONGEST_LINES = 20_000
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -184,6 +186,10 @@ def read_value(field: SettingField, raw: Any) -> Any:
             _("%(label)s must be one of: %(names)s.") % {"label": field.label, "names": names},
             field=field.name,
         )
+    if field.kind == "lines":
+        return _read_lines(field, text)
+    if field.kind == "url":
+        return _read_url(field, text)
     if len(text) > 500 or not text.isprintable():
         raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
     if field.kind == "email" and text and text.count("@") != 1:
@@ -194,3 +200,44 @@ def read_value(field: SettingField, raw: Any) -> Any:
             field=field.name,
         )
     return text
+
+
+def _read_lines(field: SettingField, text: str) -> str:
+    lines = [line.replace("\t", " ").strip() for line in text.splitlines()]
+    if len(text) > LONGEST_LINES or not all(line.isprintable() for line in lines):
+        raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
+    return "\n".join(line for line in lines if line)
+
+
+def _read_url(field: SettingField, text: str) -> str:
+    """Return an address of the web; https is added where no scheme is written."""
+    if not text:
+        return ""
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_fits = None, False
+    plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= 500
+    if (
+        parts is None
+        or parts.scheme not in ("http", "https")
+        or not HOST.fullmatch(parts.hostname or "")
+        or parts.username is not None
+        or parts.fragment
+        or not (port_fits and plain)
+    ):
+        raise Refused(
+            _("%s must be an address like https://api.example.com/send.") % field.label, field=field.name
+        )
+    return text.rstrip("/")
+
+
+def backend_of(account: ProviderAccount) -> Backend | None:
+    """Return the account's backend with settings and secrets, not connected; None if there is none."""
+    found = backends.get(account.backend)
+    if found is None:
+        return None
+    return found({**account.config, **json.loads(account.secrets or "{}")})  # type: ignore[arg-type]

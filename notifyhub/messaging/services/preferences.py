@@ -96,6 +96,15 @@ def _decide(link: Link, topic: Topic, decision: str, source: str) -> bool:
 
 
 @transaction.atomic
+def opt_out(*, link: Link, source: str) -> bool:
+    """Opt out of the message's topic on its channel; return whether that changed anything."""
+    if link.customer is None or link.topic is None:
+        return False
+    Customer.objects.select_for_update().get(pk=link.customer.pk)
+    return _decide(link, link.topic, Decision.OPT_OUT, source)
+
+
+@transaction.atomic
 def unsubscribe(*, link: Link, source: str = PAGE) -> bool:
     """Opt out of the message's topic on its channel; return whether that changed anything.
 
@@ -103,8 +112,7 @@ def unsubscribe(*, link: Link, source: str = PAGE) -> bool:
     """
     if link.customer is None or link.topic is None:
         return False
-    Customer.objects.select_for_update().get(pk=link.customer.pk)
-    changed = _decide(link, link.topic, Decision.OPT_OUT, source)
+    changed = opt_out(link=link, source=source)
     told = DeliveryEvent.objects.filter(
         dispatch_id=link.dispatch_id, delivery_id=link.delivery_id, kind=DeliveryEvent.Kind.UNSUBSCRIBED
     )

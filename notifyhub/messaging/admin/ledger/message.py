@@ -33,6 +33,8 @@ KIND_LOOKS = {
     Kind.BOUNCED: ("red", "undo"),
     Kind.RETRY: ("orange", "refresh"),
     Kind.UNKNOWN: ("orange", "help"),
+    Kind.DELAYED: ("grey", "bedtime"),
+    Kind.READ: ("green", "visibility"),
     Kind.SKIPPED: ("grey", "skip_next"),
     Kind.EXPIRED: ("grey", "timer_off"),
     Kind.CANCELLED: ("grey", "cancel"),
@@ -107,6 +109,8 @@ class MessagePage(PageMixin, TemplateView):
             line=request_line(dispatch, origin),
             steps=steps,
             same=neighbours_with_same_reason(delivery),
+            may_settle=delivery.state == Delivery.State.UNKNOWN
+            and self.request.user.has_perm("messaging.settle_delivery"),
             rendered=rendered,
             mail_url=mail_url,
             identity=identity_for(channel=delivery.channel, message_class=dispatch.message_class),

@@ -8,6 +8,7 @@ from notifyhub.messaging.channels.registry import backends
 from notifyhub.messaging.engine import accounts as account_gates
 from notifyhub.messaging.engine.accounts import Account, Accounts
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
+from notifyhub.messaging.engine.judge import IN_DOUBT
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
 from notifyhub.messaging.engine.write import Verdict
 from notifyhub.messaging.models import Delivery, DeliveryEvent
@@ -42,7 +43,7 @@ def prepare(live: Live, *, accounts: Accounts, composer: Composer, take: int) ->
                     continue
                 verdict = outcome
             if verdict is not None:
-                plan.settled.append(verdict)
+                plan.settled.append(_honest(row, verdict))
         plans.append(plan)
     granted = {number: _grant(number, count, probe=number in probes) for number, count in wanted.items()}
     for plan in plans:
@@ -82,6 +83,13 @@ def _gate(row: Row) -> Verdict | None:
     )
 
 
+def _honest(row: Row, verdict: Verdict) -> Verdict:
+    """Return the verdict; of a row whose first try may have arrived nobody may say that it was not sent."""
+    if row["mark"] in IN_DOUBT and verdict.state != State.PLANNED:
+        verdict.state, verdict.kind, verdict.reason = State.UNKNOWN, DeliveryEvent.Kind.UNKNOWN, row["mark"]
+    return verdict
+
+
 def _failure(row: Row, reason: str, detail: str = "") -> Verdict:
     return Verdict(
         row=row["id"],
@@ -97,7 +105,7 @@ def _failure(row: Row, reason: str, detail: str = "") -> Verdict:
 def _compose(row: Row, variables: dict[str, Any], composer: Composer, account: Account) -> Draft | Verdict:
     backend = backends.get(account.backend)
     try:
-        message, copy = composer.compose(row, variables, backend_is_real=backend is None or backend.real)
+        message, copy = composer.compose(row, variables, backend=backend)
     except RenderError as error:
         return _failure(row, Reason.RENDER_ERROR, str(error))
     except (NoContent, NotAllowListed) as stop:

@@ -7,37 +7,40 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
-from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine.counts import fold_counts
-from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
+from notifyhub.messaging.engine.early import COUNTED
+from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.services.receipts import sql
-from notifyhub.staff.services import audit
+from notifyhub.messaging.services.receipts.effects import take_effect
 
 State = Delivery.State
 Kind = DeliveryEvent.Kind
 
-# Which counter of its batch a state is counted in; what was handed over stays handed over.
-COUNTED: dict[int, str] = {
-    State.UNKNOWN: "unknown",
-    State.SENT: "sent",
-    State.DELIVERED: "sent",
-    State.FAILED: "failed",
-    State.BOUNCED: "failed",
-}
+# What each report proves. Who opens, reads, follows a link or complains has got the message.
 REPORTED: dict[str, int] = {
     Kind.SENT: State.SENT,
     Kind.FAILED: State.FAILED,
     Kind.DELIVERED: State.DELIVERED,
     Kind.BOUNCED: State.BOUNCED,
+    Kind.READ: State.DELIVERED,
+    Kind.OPENED: State.DELIVERED,
+    Kind.CLICKED: State.DELIVERED,
+    Kind.COMPLAINED: State.DELIVERED,
+    Kind.UNSUBSCRIBED: State.DELIVERED,
 }
+# An image that a mail program fetches is not a pair of eyes.
+EYES = frozenset((Kind.READ.value, Kind.CLICKED.value))
+# Said once, however often it is reported: rates are counted from these events.
+ONCE = frozenset((Kind.COMPLAINED.value, Kind.UNSUBSCRIBED.value))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One report about one message. `kind` is sent, delivered, failed or bounced."""
+    """One report about one message; `kind` is one of REPORTED.
+
+    `bounced` says that the contact point does not exist: it is given up.
+    """
 
     dispatch_id: int
     delivery_id: int
@@ -73,42 +76,21 @@ class Move:
 def record_receipts(receipts: Sequence[Receipt]) -> int:
     """Merge reports into the ledger; return how many rows changed their state.
 
-    Doubled, late and reversed reports end in the same state. Each is kept as an event.
+    Doubled, late, reversed and too early reports end in the same state, and each is kept as an event. What
+    they mean for the customer takes effect with them: a bounce suppresses the contact point, a complaint
+    suppresses promotions to it and opts out of the topic, as an unsubscription does.
     """
     known = [one for one in receipts if one.kind in REPORTED]
     if not known:
         return 0
     with connection.cursor() as cursor:
-        wanted = sorted({(one.dispatch_id, one.delivery_id) for one in known})
-        cursor.execute(
-            sql.LOCK, {"dispatches": [pair[0] for pair in wanted], "ids": [pair[1] for pair in wanted]}
-        )
-        before = {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
-        after = {key: state for key, (state, _reason) in before.items()}
-        moments: dict[tuple[int, int], datetime] = {}
-        events = []
-        for one in known:
-            key = (one.dispatch_id, one.delivery_id)
-            if key not in after:
-                continue
-            state = merge(after[key], REPORTED[one.kind])
-            if state != after[key]:
-                after[key], moments[key] = state, one.at
-            events.append(one)
-        moves = [
-            Move(
-                dispatch_id=key[0],
-                delivery_id=key[1],
-                before=state,
-                after=after[key],
-                at=moments[key],
-                reason_before=reason,
-                reason_after=_reason_of(after[key]),
-            )
-            for key, (state, reason) in before.items()
-            if after[key] != state
-        ]
-        _write(cursor, moves)
+        before = _lock(cursor, known)
+        known = [one for one in known if (one.dispatch_id, one.delivery_id) in before]
+        moves = _moves(before, known)
+        write_moves(cursor, moves)
+        _note_eyes(cursor, known)
+    told = _new_events(known)
+    take_effect([one for one in known if one.kind not in ONCE or one in told])
     DeliveryEvent.objects.bulk_create(
         DeliveryEvent(
             at=one.at,
@@ -120,17 +102,87 @@ def record_receipts(receipts: Sequence[Receipt]) -> int:
             code=one.code[:40],
             detail=one.detail[:300],
         )
-        for one in events
+        for one in told
     )
     fold_counts(sorted({move.dispatch_id for move in moves}))
     return len(moves)
 
 
-def _reason_of(state: int) -> str:
+def _lock(cursor: Any, receipts: Sequence[Receipt]) -> dict[tuple[int, int], tuple[int, str]]:
+    """Lock the rows that are reported about; return {(dispatch, message): (state, reason)}."""
+    wanted = sorted({(one.dispatch_id, one.delivery_id) for one in receipts})
+    scope = {"dispatches": [pair[0] for pair in wanted], "ids": [pair[1] for pair in wanted]}
+    cursor.execute(sql.LOCK_BATCHES, scope)
+    cursor.execute(sql.LOCK, scope)
+    return {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
+
+
+def _moves(before: dict[tuple[int, int], tuple[int, str]], receipts: Sequence[Receipt]) -> list[Move]:
+    """Return the rows whose state changes by these reports, taken together."""
+    after = {key: state for key, (state, _reason) in before.items()}
+    moments: dict[tuple[int, int], datetime] = {}
+    for one in receipts:
+        key = (one.dispatch_id, one.delivery_id)
+        state = merge(after[key], REPORTED[one.kind])
+        if state != after[key]:
+            after[key], moments[key] = state, one.at
+    return [
+        Move(
+            dispatch_id=key[0],
+            delivery_id=key[1],
+            before=state,
+            after=after[key],
+            at=moments[key],
+            reason_before=reason,
+            reason_after=reason_of(after[key]),
+        )
+        for key, (state, reason) in before.items()
+        if after[key] != state
+    ]
+
+
+def _note_eyes(cursor: Any, receipts: Sequence[Receipt]) -> None:
+    seen = [one for one in receipts if one.kind in EYES]
+    if seen:
+        cursor.execute(
+            sql.READ,
+            {
+                "dispatches": [one.dispatch_id for one in seen],
+                "ids": [one.delivery_id for one in seen],
+                "ats": [one.at for one in seen],
+            },
+        )
+
+
+def _new_events(receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Return the reports to keep as events: all, but a complaint or unsubscription only once."""
+    once = [one for one in receipts if one.kind in ONCE]
+    if not once:
+        return list(receipts)
+    told = set(
+        DeliveryEvent.objects.filter(
+            dispatch_id__in={one.dispatch_id for one in once},
+            delivery_id__in={one.delivery_id for one in once},
+            kind__in=ONCE,
+        ).values_list("dispatch_id", "delivery_id", "kind")
+    )
+    kept = []
+    for one in receipts:
+        name = (one.dispatch_id, one.delivery_id, str(one.kind))
+        if one.kind in ONCE:
+            if name in told:
+                continue
+            told.add(name)
+        kept.append(one)
+    return kept
+
+
+def reason_of(state: int) -> str:
+    """Return the reason that a reported state gives a row."""
     return Delivery.Reason.REJECTED.value if COUNTED[state] == "failed" else ""
 
 
-def _write(cursor: Any, moves: list[Move]) -> None:
+def write_moves(cursor: Any, moves: list[Move]) -> None:
     """Move the rows and the counters and reasons of their batches."""
     if not moves:
         return
@@ -171,53 +223,13 @@ def _write(cursor: Any, moves: list[Move]) -> None:
 
 
 def _count_change(before: int, after: int) -> dict[str, int]:
-    """Return what moves between the counters of the batch.
+    """Return what moves between the counters of the batch; a row that is still planned is in none.
 
-    A row that is still planned is in its worker's hands: settling will count it as handed over.
+    If it is in a worker's hands, that worker will find it moved and count only the difference.
     """
     change = dict.fromkeys(("unknown", "sent", "failed", "delivered"), 0)
-    change[COUNTED.get(before, "sent")] -= 1
+    if before != State.PLANNED:
+        change[COUNTED[before]] -= 1
     change[COUNTED[after]] += 1
     change["delivered"] += (after == State.DELIVERED) - (before == State.DELIVERED)
     return change
-
-
-@transaction.atomic
-def settle_unknown(*, dispatch_id: int, delivery_id: int, sent: bool, reason: str) -> Delivery:
-    """Let a person decide what became of a message in doubt; return it.
-
-    Raises Refused if the message is not in doubt or no reason is given. Nothing is sent again.
-    """
-    if not reason.strip():
-        raise Refused(_("Say how you know."), field="reason")
-    rows = Delivery.objects.select_for_update().filter(dispatch_id=dispatch_id, pk=delivery_id)
-    row = rows.first()
-    if row is None or row.state != State.UNKNOWN:
-        raise Refused(_("This message is not in doubt any more."), code="state")
-    to = State.SENT if sent else State.FAILED
-    now = timezone.now()
-    move = Move(
-        dispatch_id=dispatch_id,
-        delivery_id=delivery_id,
-        before=State.UNKNOWN,
-        after=to,
-        at=now,
-        reason_before=row.reason,
-        reason_after=_reason_of(to),
-    )
-    with connection.cursor() as cursor:
-        _write(cursor, [move])
-    DeliveryEvent.objects.create(
-        at=now,
-        dispatch_id=dispatch_id,
-        delivery_id=delivery_id,
-        kind=Kind.SETTLED,
-        code="sent" if sent else "failed",
-        detail=reason.strip()[:300],
-    )
-    fold_counts([dispatch_id])
-    dispatch = Dispatch.objects.get(pk=dispatch_id)
-    reference = f"{dispatch_id}-{delivery_id}"
-    audit.record(verb="settle_message", obj=dispatch, label=reference, reason=reason, sent=sent)
-    # By both parts of the key: a look-up by id alone would read every partition.
-    return Delivery.objects.get(dispatch_id=dispatch_id, pk=delivery_id)

@@ -1,5 +1,15 @@
 """Statements that merge reports into rows, and move the counters of the batches they were planned in."""
 
+# The batches before the rows, in the order in which a worker's settling statement takes its locks.
+LOCK_BATCHES = """
+SELECT m.id FROM messaging_batch m
+WHERE m.ids IS NULL AND EXISTS (
+    SELECT 1 FROM unnest(%(dispatches)s::bigint[], %(ids)s::bigint[]) AS w(dispatch_id, id)
+    WHERE w.dispatch_id = m.dispatch_id AND w.id BETWEEN m.lo AND m.hi)
+  AND m.dispatch_id = ANY(%(dispatches)s::bigint[])
+ORDER BY m.id FOR NO KEY UPDATE
+"""
+
 LOCK = """
 SELECT d.dispatch_id, d.id, d.state, d.reason FROM messaging_delivery d
 JOIN unnest(%(dispatches)s::bigint[], %(ids)s::bigint[]) AS w(dispatch_id, id)
@@ -15,6 +25,16 @@ SET state = w.state, settled_at = coalesce(d.settled_at, w.at),
 FROM unnest(%(dispatches)s::bigint[], %(ids)s::bigint[], %(states)s::smallint[], %(ats)s::timestamptz[],
             %(reasons)s::text[]) AS w(dispatch_id, id, state, at, reason)
 WHERE d.dispatch_id = w.dispatch_id AND d.id = w.id
+"""
+
+READ = """
+UPDATE messaging_delivery d SET read_at = w.at
+FROM (
+    SELECT dispatch_id, id, min(at) AS at
+    FROM unnest(%(dispatches)s::bigint[], %(ids)s::bigint[], %(ats)s::timestamptz[])
+        AS u(dispatch_id, id, at) GROUP BY dispatch_id, id
+) w
+WHERE d.dispatch_id = w.dispatch_id AND d.id = w.id AND (d.read_at IS NULL OR d.read_at > w.at)
 """
 
 # The batch that a row was planned in counts it, also when a side batch sent it.

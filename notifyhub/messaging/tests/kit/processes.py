@@ -65,6 +65,16 @@ def sink(folder: Path, *options: str, delay: float = 0.0) -> Iterator[tuple[int,
         yield int(output.read_text().split("\n")[0]), accepted
 
 
+@contextlib.contextmanager
+def http_sink(folder: Path, *options: str) -> Iterator[tuple[int, Path]]:
+    """Run the HTTP sink; give its port and the file of what it accepted."""
+    accepted, output = folder / "accepted.log", folder / "http_sink.log"
+    accepted.touch()
+    with running("-m", "notifyhub.messaging.tests.kit.http_sink", str(accepted), *options, output=output):
+        wait_for(lambda: output.read_text().split("\n")[0].isdigit())
+        yield int(output.read_text().split("\n")[0]), accepted
+
+
 def wait_for(happened: Callable[[], bool]) -> None:
     """Return when `happened()`; fail when it does not for a minute."""
     until = time.monotonic() + PATIENCE

@@ -3,7 +3,8 @@
 `python -m notifyhub.messaging.tests.kit.sink LOG [--delay SECONDS] [--auth USER:PASSWORD] [--cert PEM]
 [--mails FOLDER]` prints its port when it listens; with a certificate it offers STARTTLS. The
 recipient's address may ask for trouble: reject… 550, busy… 450, gone… 421 and hang up, drop… hang up after
-the dot without an answer. A line of the log is the recipient and the Message-ID.
+the dot without an answer, hang… never answer it, drip… answer it letter by letter. A line of the log is the
+recipient and the Message-ID.
 """
 
 import argparse
@@ -52,6 +53,12 @@ class Ledger:
         os.write(self.log, "".join(f"{one} {name}\n" for one in envelope.rcpt_tos).encode())
         if envelope.rcpt_tos[0].startswith("drop"):
             server.transport.close()
+        if envelope.rcpt_tos[0].startswith("hang"):
+            await asyncio.sleep(3600)
+        if envelope.rcpt_tos[0].startswith("drip"):
+            for letter in "250 " + 600 * "o":
+                server.transport.write(letter.encode())
+                await asyncio.sleep(0.2)
         return "250 OK"
 
 

@@ -3,5 +3,11 @@
 from django.urls import path
 
 from notifyhub.messaging.public import UnsubscribePage
+from notifyhub.messaging.tracking.views import Click, Opening, Why
 
-urlpatterns = [path("u/<str:token>", UnsubscribePage.as_view(), name="unsubscribe")]
+urlpatterns = [
+    path("u/<str:token>", UnsubscribePage.as_view(), name="unsubscribe"),
+    path("c/<str:token>", Click.as_view(), name="click"),
+    path("o/<str:token>", Opening.as_view(), name="opening"),
+    path("w/<str:token>", Why.as_view(), name="why"),
+]

@@ -17,7 +17,7 @@ from notifyhub.messaging.channels.base import Message, Sender
 from notifyhub.messaging.models import Dispatch, SenderIdentity
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, unsubscribe_url
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, counted_links, unsubscribe_url
 from notifyhub.messaging.services import copies
 
 Row = dict[str, Any]
@@ -85,7 +85,15 @@ class Composer:
                     ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
                 )
         language = row["locale"] or "zh-hans"
-        rendered = program.render(channel=channel, language=language, variables=variables)
+        links = None
+        if dispatch.message_class != MessageClass.TRANSACTIONAL and dispatch.template_version_id is not None:
+            links = counted_links(
+                dispatch_id=dispatch.pk,
+                blocks=dispatch.blocks,
+                delivery_id=row["id"],
+                links=program.links,
+            )
+        rendered = program.render(channel=channel, language=language, variables=variables, links=links)
         identity = self._sender(channel, dispatch.message_class)
         if identity and identity.signature and channel == Channel.SMS:
             rendered = dataclasses.replace(rendered, text=f"【{identity.signature}】{rendered.text}")

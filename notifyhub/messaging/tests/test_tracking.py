@@ -31,8 +31,9 @@ from notifyhub.messaging.tracking.short import (
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Safari/605.1.15"
 SHOP = "https://shop.example/offers?city=1&kind=2"
-BODY = f"""<h1>Hello {{{{ customer.name }}}}</h1><p><a href="{SHOP.replace("&", "&amp;")}">Offers</a>
-<a href="https://shop.example/help">Help</a> <a href="https://shop.example/me/{{{{ customer.number }}}}">You</a>"""
+BODY = f"""<h1>Hello {{{{ customer.name }}}}</h1>
+<p><a href="{SHOP.replace("&", "&amp;")}">Offers</a> <a href="https://shop.example/help">Help</a>
+<a href="https://shop.example/me/{{{{ customer.number }}}}">You</a></p>"""
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +208,8 @@ def test_a_click_costs_no_question_about_the_address_after_the_first(client: Cli
 @pytest.mark.django_db
 def test_a_link_in_an_sms_is_short_and_ends_where_the_address_ends(client: Client) -> None:
     body = (
-        "{{ customer.name }}: 看 https://shop.example/a。Or https://shop.example/{{ customer.number }}x Reply STOP"
+        "{{ customer.name }}: 看 https://shop.example/a。"
+        "Or https://shop.example/{{ customer.number }}x Reply STOP"
     )
     version = published(body, channel="sms")
     customer = Customer.objects.get()

@@ -22,6 +22,15 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file that travels with a mail."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One message as it is handed over.
 
@@ -41,6 +50,7 @@ class Message:
     language: str = ""
     sender: Sender = Sender()
     headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

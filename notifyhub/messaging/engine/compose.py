@@ -13,12 +13,14 @@ from django.conf import settings
 
 from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
-from notifyhub.messaging.channels.base import Message, Sender
+from notifyhub.messaging.channels.base import Attachment, Message, Sender
+from notifyhub.messaging.models import Attachment as StoredAttachment
 from notifyhub.messaging.models import Dispatch, SenderIdentity
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, counted_links, unsubscribe_url
 from notifyhub.messaging.services import copies
+from notifyhub.messaging.services.requests.attachments import open_attachment
 
 Row = dict[str, Any]
 
@@ -38,6 +40,19 @@ class Composer:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
         self._programs: dict[int, Program | RenderError] = {}
         self._identities: list[SenderIdentity] | None = None
+        self._files = self._load_files()
+
+    def _load_files(self) -> dict[int, tuple[Attachment, ...]]:
+        """Return the files of the transactional dispatches, by one look-up for all."""
+        asked = [
+            pk for pk, one in self._dispatches.items() if one.message_class == MessageClass.TRANSACTIONAL
+        ]
+        files: dict[int, list[Attachment]] = defaultdict(list)
+        for row in StoredAttachment.objects.filter(dispatch_id__in=asked) if asked else ():
+            files[row.dispatch_id].append(
+                Attachment(name=row.name, content_type=row.content_type, content=open_attachment(row))
+            )
+        return {pk: tuple(found) for pk, found in files.items()}
 
     def dispatch(self, dispatch_id: int) -> Dispatch:
         """Return the dispatch as it was when the lease was taken."""
@@ -110,6 +125,7 @@ class Composer:
             language=language,
             sender=_sender_of(identity),
             headers=headers,
+            attachments=self._files.get(dispatch.pk, ()) if channel == Channel.EMAIL else (),
         )
         copy = copies.pack(
             program=program, channel=channel, language=language, rendered=rendered, variables=variables

@@ -287,6 +287,8 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 LEASE_SECONDS = _seconds("NOTIFYHUB_LEASE_SECONDS", 60)
 TICK_SECONDS = _seconds("NOTIFYHUB_TICK_SECONDS", 5)
+# Clicks of so many seconds are written together; 0 writes each at once.
+TRACKING_SECONDS = env.float("NOTIFYHUB_TRACKING_SECONDS", default=1.0)
 # Outside production a real provider account sends only to these ("*" or fnmatch patterns).
 ALLOW_RECIPIENTS = env.list("NOTIFYHUB_ALLOW_RECIPIENTS", default=["*"] if PRODUCTION and not DEBUG else [])
 # Hosts of providers that may lie in our own network, also in production.

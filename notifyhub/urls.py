@@ -11,6 +11,7 @@ from notifyhub.console.health import favicon, healthz, readyz
 
 api: list[Any] = [
     path("", include("notifyhub.customers.api_urls")),
+    path("", include("notifyhub.messaging.api_urls")),
     path("", include("campaigns.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

@@ -13,13 +13,15 @@ from django.conf import settings
 
 from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
-from notifyhub.messaging.channels.base import Backend, Message, Sender
+from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
 from notifyhub.messaging.engine.params import flat_params
+from notifyhub.messaging.models import Attachment as StoredAttachment
 from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, unsubscribe_url
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, counted_links, unsubscribe_url
 from notifyhub.messaging.services import copies
+from notifyhub.messaging.services.requests.attachments import open_attachment
 
 Row = dict[str, Any]
 
@@ -40,6 +42,19 @@ class Composer:
         self._programs: dict[int, Program | RenderError] = {}
         self._identities: list[SenderIdentity] | None = None
         self._keys: dict[int, str] = {}
+        self._files = self._load_files()
+
+    def _load_files(self) -> dict[int, tuple[Attachment, ...]]:
+        """Return the files of the transactional dispatches, by one look-up for all."""
+        asked = [
+            pk for pk, one in self._dispatches.items() if one.message_class == MessageClass.TRANSACTIONAL
+        ]
+        files: dict[int, list[Attachment]] = defaultdict(list)
+        for row in StoredAttachment.objects.filter(dispatch_id__in=asked) if asked else ():
+            files[row.dispatch_id].append(
+                Attachment(name=row.name, content_type=row.content_type, content=open_attachment(row))
+            )
+        return {pk: tuple(found) for pk, found in files.items()}
 
     def dispatch(self, dispatch_id: int) -> Dispatch:
         """Return the dispatch as it was when the lease was taken."""
@@ -89,7 +104,15 @@ class Composer:
                     ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
                 )
         language = row["locale"] or "zh-hans"
-        rendered = program.render(channel=channel, language=language, variables=variables)
+        links = None
+        if dispatch.message_class != MessageClass.TRANSACTIONAL and dispatch.template_version_id is not None:
+            links = counted_links(
+                dispatch_id=dispatch.pk,
+                blocks=dispatch.blocks,
+                delivery_id=row["id"],
+                links=program.links,
+            )
+        rendered = program.render(channel=channel, language=language, variables=variables, links=links)
         identity = self._sender(channel, dispatch.message_class)
         said = rendered
         if identity and identity.signature and channel == Channel.SMS:
@@ -112,6 +135,7 @@ class Composer:
             headers=headers,
             template=self._template_key(dispatch) if wants_params else "",
             params=flat_params(variables) if wants_params else (),
+            attachments=self._files.get(dispatch.pk, ()) if channel == Channel.EMAIL else (),
         )
         copy = copies.pack(
             program=program, channel=channel, language=language, rendered=rendered, variables=variables

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from notifyhub.messaging.rendering.environment import RenderError
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, VARIABLE
 
 LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -85,7 +85,8 @@ PAGE = (
 HIDDEN = '<div style="display:none;max-height:0;overflow:hidden;font-size:1px;color:#fff">{text}</div>'
 FOOTER = (
     '<p style="margin:24px 0 0;padding-top:12px;border-top:1px solid #e5e7eb;font-size:12px;color:#6b7280">'
-    '{why} <a href="{{{{ {variable} | link_url }}}}" style="color:#6b7280">{opt_out}</a></p>'
+    '{stop} <a href="{{{{ {variable} | link_url }}}}" style="color:#6b7280">{opt_out}</a> · '
+    '<a href="{{{{ {links}.why }}}}" style="color:#6b7280">{why}</a></p>'
 )
 
 
@@ -183,8 +184,13 @@ def _footer(*, body: str, language: str, opt_out: bool) -> str:
     if not opt_out or UNSUBSCRIBE_VARIABLE in body:
         return ""
     with override(language):
-        why = _("You can stop these messages at any time.")
-        return FOOTER.format(why=why, opt_out=_("Unsubscribe"), variable=UNSUBSCRIBE_VARIABLE)
+        return FOOTER.format(
+            stop=_("You can stop these messages at any time."),
+            opt_out=_("Unsubscribe"),
+            variable=UNSUBSCRIBE_VARIABLE,
+            why=_("Why do I get this?"),
+            links=VARIABLE,
+        )
 
 
 def compile_html(*, body: str, preheader: str, language: str, opt_out: bool) -> str:

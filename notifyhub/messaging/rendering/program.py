@@ -3,7 +3,7 @@
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Content, Dispatch, TemplateVersion
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
+from notifyhub.messaging.rendering.links import VARIABLE, plain_links
 from notifyhub.messaging.rendering.plain import html_to_text
 
 LANGUAGES = ("zh-hans", "en")
@@ -62,7 +63,7 @@ class _Cell:
             self.html = Part(source, html=True)
             self.text = Part(html_to_text(source))
         else:
-            self.text = Part(content.body)
+            self.text = Part(content.body if draft else content.compiled or content.body)
 
     def render(self, variables: dict[str, Any]) -> Rendered:
         return Rendered(
@@ -75,9 +76,18 @@ class _Cell:
 class Program:
     """The texts of one version by channel and language, or one text for all channels."""
 
-    def __init__(self, cells: dict[tuple[str, str], _Cell], fixed: Rendered | None = None) -> None:
+    def __init__(
+        self,
+        cells: dict[tuple[str, str], _Cell],
+        fixed: Rendered | None = None,
+        *,
+        urls: Sequence[str] = (),
+    ) -> None:
         self._cells = cells
         self.fixed = fixed
+        # How many addresses are counted, and what `nh` is where nobody counts.
+        self.links = len(urls)
+        self._plain = plain_links(urls)
         self.channels: frozenset[str] = (
             frozenset(Channel.values) if fixed else frozenset(channel for channel, _ in cells)
         )
@@ -89,10 +99,13 @@ class Program:
                 return wanted
         return next((lang for name, lang in sorted(self._cells) if name == channel), None)
 
-    def render(self, *, channel: str, language: str, variables: dict[str, Any]) -> Rendered:
+    def render(
+        self, *, channel: str, language: str, variables: dict[str, Any], links: dict[str, str] | None = None
+    ) -> Rendered:
         """Return the message filled in; raise RenderError if it cannot be.
 
-        A variable the customer lacks is empty: one missing fact must not keep a message from a person. The
+        `links` are the counted ones of this message; without them links lead straight to their address. A
+        variable the customer lacks is empty: one missing fact must not keep a message from a person. The
         studio shows what is missing before anything is sent.
         """
         if self.fixed is not None:
@@ -100,12 +113,12 @@ class Program:
         found = self.language_of(channel=channel, language=language)
         if found is None:
             raise RenderError(f"There is no text for {channel}.")
-        return self._cells[channel, found].render(variables)
+        return self._cells[channel, found].render({**variables, VARIABLE: links or self._plain})
 
 
-def program_of(contents: Iterable[Content], *, draft: bool) -> Program:
+def program_of(contents: Iterable[Content], *, draft: bool, urls: Sequence[str] = ()) -> Program:
     """Return the program of these contents; raise RenderError if one of them cannot be compiled."""
-    return Program({(one.channel, one.language): _Cell(one, draft=draft) for one in contents})
+    return Program({(one.channel, one.language): _Cell(one, draft=draft) for one in contents}, urls=urls)
 
 
 class RecentPrograms(OrderedDict[int, Program]):
@@ -126,7 +139,8 @@ def program_of_version(version: TemplateVersion) -> Program:
     if not draft and version.pk in _programs:
         return _programs[version.pk]
     contents = version.contents.select_related("template_version__template")
-    program = program_of(contents, draft=draft)
+    urls = () if draft else version.links.order_by("number").values_list("url", flat=True)
+    program = program_of(contents, draft=draft, urls=list(urls))
     if not draft:
         _programs[version.pk] = program
         if len(_programs) > CACHED:

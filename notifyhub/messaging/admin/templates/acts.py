@@ -184,6 +184,8 @@ class Settings(Act):
             changes["topic"] = Topic.objects.filter(pk=_whole(post["topic"]) or 0).first()
         if "owner_team" in post:
             changes["owner_team"] = Team.objects.filter(pk=_whole(post["owner_team"]) or 0).first()
+        if "tracking_shown" in post:
+            changes["track_links"] = "track_links" in post
         service.update_template(
             template_id=template.pk, changes=changes, version=_whole(post.get("expected_version"))
         )

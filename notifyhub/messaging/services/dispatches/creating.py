@@ -58,6 +58,7 @@ def create_dispatch(
     send_at: datetime | None = None,
     expires_at: datetime | None = None,
     subject_ref: str = "",
+    urgent: bool = False,
     rate_per_second: int | None = None,
     items: Sequence[Item] = (),
     owner: User | None = None,
@@ -67,7 +68,8 @@ def create_dispatch(
 ) -> Dispatch:
     """Commit a sending job and wake whoever plans it; return it.
 
-    `audience` is {"kind": "rule", "rule": …} or {"kind": "items"} with `items`. Raises Refused if the job
+    `audience` is {"kind": "rule", "rule": …} or {"kind": "items"} with `items`; an `urgent` one does not wait
+    for the end of quiet hours. Raises Refused if the job
     cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one state.
     """
     topic = topic or (template_version.template.topic if template_version else None)
@@ -95,6 +97,7 @@ def create_dispatch(
         chain=chain,
         audience=audience,
         subject_ref=subject_ref,
+        urgent=urgent,
         state=Dispatch.State.SCHEDULED if later else Dispatch.State.PLANNING,
         send_at=send_at,
         expires_at=expires_at,

@@ -18,7 +18,7 @@ from notifyhub.staff.models import Team, User
 from notifyhub.staff.services import audit
 
 BODY_LENGTH = 200_000
-EDITABLE = ("name", "topic", "owner", "owner_team")
+EDITABLE = ("name", "topic", "owner", "owner_team", "track_links")
 State = TemplateVersion.State
 
 

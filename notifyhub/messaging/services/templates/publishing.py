@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel, MessageClass
-from notifyhub.messaging.models import Content, TemplateVersion
+from notifyhub.messaging.models import Content, Link, TemplateVersion
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.services.templates.checks import ERROR, check_version, variables_of_content
 from notifyhub.messaging.services.templates.drafts import lock_template
+from notifyhub.messaging.tracking.rewriting import Addresses, rewrite_html, rewrite_text
 from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
 
@@ -44,6 +45,31 @@ def _refuse_errors(draft: TemplateVersion) -> None:
         raise Refused(_("Not published yet.") + " " + " ".join(wrong))
 
 
+def _compile(draft: TemplateVersion, contents: list[Content]) -> None:
+    """Do once what must not be done per message, and store the addresses that the texts lead to."""
+    template = draft.template
+    way_out = template.message_class != MessageClass.TRANSACTIONAL
+    tracked = way_out and template.track_links
+    addresses = Addresses()
+    for content in contents:
+        content.variables = [path[:120] for path in variables_of_content(content)]
+        if content.channel == Channel.EMAIL:
+            content.compiled = compile_html(
+                body=content.body,
+                preheader=content.preheader,
+                language=content.language,
+                opt_out=way_out,
+            )
+            if tracked:
+                content.compiled = rewrite_html(content.compiled, addresses)
+        elif tracked:
+            content.compiled = rewrite_text(content.body, addresses)
+    Content.objects.bulk_update(contents, ["variables", "compiled"])
+    Link.objects.bulk_create(
+        Link(template_version=draft, number=number, url=url) for number, url in enumerate(addresses.urls)
+    )
+
+
 @transaction.atomic
 def publish(
     *, template_id: int, note: str = "", number: int | None = None, user: User | None = None
@@ -61,17 +87,7 @@ def publish(
         raise Conflict(_("The draft was published meanwhile. Open the template again."), current=draft.number)
     _refuse_errors(draft)
     contents = list(draft.contents.all())
-    way_out = template.message_class != MessageClass.TRANSACTIONAL
-    for content in contents:
-        content.variables = [path[:120] for path in variables_of_content(content)]
-        if content.channel == Channel.EMAIL:
-            content.compiled = compile_html(
-                body=content.body,
-                preheader=content.preheader,
-                language=content.language,
-                opt_out=way_out,
-            )
-    Content.objects.bulk_update(contents, ["variables", "compiled"])
+    _compile(draft, contents)
     template.versions.filter(state=State.PUBLISHED).update(state=State.RETIRED)
     moved = TemplateVersion.objects.filter(pk=draft.pk, state=State.DRAFT).update(
         state=State.PUBLISHED,

@@ -1,0 +1,1 @@
+"""The API through which programs have messages sent."""

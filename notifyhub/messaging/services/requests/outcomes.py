@@ -1,0 +1,58 @@
+"""What became of the messages of a request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from notifyhub.messaging.models import Delivery, Dispatch
+from notifyhub.messaging.services.requests.accepting import ORIGIN
+from notifyhub.staff.models import ApiKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageLine:
+    """One message: the place of its recipient in the request, and where it is."""
+
+    recipient: int
+    reference: str
+    step: int
+    channel: str
+    state: str
+    reason: str
+    due_at: datetime
+    handed_over_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+
+
+def find_request(*, key: ApiKey, request_id: UUID) -> Dispatch | None:
+    """Return the dispatch of a request made with a key of the same owner; None if there is none."""
+    rows = Dispatch.objects.filter(key=request_id, origin_kind=ORIGIN)
+    found = rows.first()
+    if found is None:
+        return None
+    maker = ApiKey.objects.filter(pk=int(found.origin_id)).first() if found.origin_id.isdigit() else None
+    same_team = maker is not None and key.owner_team_id and key.owner_team_id == maker.owner_team_id
+    return found if maker is not None and (maker.pk == key.pk or same_team) else None
+
+
+def outcomes_of(*, dispatch: Dispatch, after: int = -1, limit: int = 1000) -> list[MessageLine]:
+    """Return the messages to recipients behind place `after`, by place and step, whole recipients only."""
+    rows = Delivery.objects.filter(dispatch_id=dispatch.pk, dedup_key__gt=after).order_by("dedup_key", "step")
+    return [
+        MessageLine(
+            recipient=row.dedup_key,
+            reference=row.reference,
+            step=row.step,
+            channel=row.channel,
+            state=Delivery.State(row.state).name.lower(),
+            reason=row.reason if row.state != Delivery.State.PLANNED else "",
+            due_at=row.send_at,
+            handed_over_at=row.settled_at
+            if row.state in (Delivery.State.SENT, Delivery.State.DELIVERED, Delivery.State.BOUNCED)
+            else None,
+            delivered_at=row.delivered_at,
+            read_at=row.read_at,
+        )
+        for row in rows.filter(dedup_key__lte=after + limit)
+    ]

@@ -82,12 +82,10 @@ WITH b AS (
            0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision)
 )
-SELECT fence.id, early.ids
-FROM fence LEFT JOIN (
-    SELECT r.batch_id, array_agg(r.id) AS ids
-    FROM r LEFT JOIN rows ON rows.dispatch_id = r.dispatch_id AND rows.id = r.id
-    WHERE rows.id IS NULL GROUP BY r.batch_id
-) early ON early.batch_id = fence.id
+SELECT fence.id, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
+    SELECT r.id FROM r WHERE r.batch_id = fence.id AND NOT EXISTS (
+        SELECT FROM rows WHERE rows.dispatch_id = r.dispatch_id AND rows.id = r.id)) END
+FROM fence
 """
 
 
@@ -180,7 +178,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         "detail": [_flat(verdict.detail, 300) for _, verdict in rows],
         "copy": [verdict.copy for _, verdict in rows],
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(_WRITE, values)
         early = dict(cursor.fetchall())
         for write in writes:

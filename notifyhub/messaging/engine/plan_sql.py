@@ -46,9 +46,10 @@ def embed(sql: str, params: list[Any]) -> str:
     return composed.replace("%", "%%")
 
 
-def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
-    """Return the WITH list that ends in `judged`: customer_id, dedup_key, channel, contact_id, reason ('' is
-    sendable), for ids in (low, high]. `earlier` says that lower ids were planned before."""
+def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str = "", after: int = -1) -> Sql:
+    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, reason
+    ('' is sendable), for ids in (low, high]. `earlier` says that lower ids were planned before. The chain
+    names its own `people` and the place in the chain `after` which theirs begins."""
     params = {
         "low": low,
         "high": high,
@@ -59,8 +60,9 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
         "skipped": Delivery.State.SKIPPED,
         **gates.extra,
     }
-    ctes = [f"people AS ({_people(gates)})"]
-    steps = [_step(gates, place, *channel) for place, channel in enumerate(gates.channels)]
+    ctes = [f"people AS ({people or _people(gates)})"]
+    places = list(enumerate(gates.channels))[after + 1 :]
+    steps = [_step(gates, place, *channel) for place, channel in places]
     if len(steps) == 1:
         ctes.append(f"chosen AS ({steps[0]})")
     else:
@@ -173,9 +175,7 @@ def _judge(gates: Gates, *, earlier: bool) -> str:
         # Contact points repeat rarely, so this is one look-up by hash per row that finds only itself. The
         # ledger row is then found by its dedup key (a customer), or for items by its customer.
         found = (
-            "e.dedup_key = o.customer_id AND e.step = 0"
-            if gates.audience is not None
-            else "e.customer_id = o.customer_id"
+            "e.dedup_key = o.customer_id" if gates.audience is not None else "e.customer_id = o.customer_id"
         )
         seen_before = f"""
             WHEN s.reason = '' AND s.value_hash IS NOT NULL AND EXISTS (
@@ -189,7 +189,7 @@ def _judge(gates: Gates, *, earlier: bool) -> str:
                     AND coalesce(nullif(ei.subject_ref, ''), %(subject)s) = s.subject_ref
             ) THEN '{Reason.DUPLICATE_CONTACT}'"""
     return f"""
-        SELECT s.customer_id, s.dedup_key, s.channel, s.contact_id,
+        SELECT s.customer_id, s.dedup_key, s.place, s.channel, s.contact_id,
                CASE
                    WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(
                        s.customer_id) OVER (PARTITION BY s.reason, s.channel, s.value_hash, s.subject_ref

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Refused
+from notifyhub.messaging.engine.chain import wake_for_failures
 from notifyhub.messaging.engine.counts import fold_counts
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
 from notifyhub.messaging.services.receipts import sql
@@ -152,6 +153,10 @@ def _write(cursor: Any, moves: list[Move]) -> None:
         for name, change in _count_change(move.before, move.after).items():
             changes[name].append(change)
     cursor.execute(sql.COUNT, {**scope, **changes})
+    failed = [move for move in moves if COUNTED[move.after] == "failed"]
+    wake_for_failures(
+        dispatches=[move.dispatch_id for move in failed], ids=[move.delivery_id for move in failed]
+    )
     told = [
         (move, reason, change)
         for move in moves

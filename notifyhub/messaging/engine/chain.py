@@ -39,7 +39,7 @@ NO_ID_IS_HIGHER = 2**62
 
 
 def look_at_due(*, seconds: float = SECONDS) -> int:
-    """Look at the batches that are due for about `seconds`, dispatches in turn; return how many there were."""
+    """Look at the batches that are due for about `seconds`, dispatches in turn; return how many it were."""
     close_looks()
     looked = 0
     until = time.monotonic() + seconds

@@ -43,8 +43,8 @@ def met_sql(chain: str, row: str = "e") -> str:
     )
 
 
-# From when on the next step may follow row `d`: at once, after the wait, or never by itself (null). A vendor's
-# clock may be behind ours, so no wait begins before the message was due.
+# From when on the next step may follow row `d`: at once, after the wait, or never by itself (null). A
+# vendor's clock may be behind ours, so no wait begins before the message was due.
 DUE = f"""
     CASE
         WHEN d.state IN ({State.FAILED.value}, {State.BOUNCED.value}) AND d.reason <> '{Reason.POISON.value}'

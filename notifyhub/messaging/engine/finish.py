@@ -6,7 +6,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.messaging.engine.chain import close_looks
-from notifyhub.messaging.engine.counts import fold_counts
+from notifyhub.messaging.engine.counts import Counts, fold_counts
+from notifyhub.messaging.engine.reach import reach_of
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.signals import dispatch_finished
 
@@ -73,5 +74,14 @@ def _end(ids: list[int]) -> int:
             chosen = Dispatch.objects.filter(pk__in=[one for one in ended if locked[one] == before])
             Dispatch.FLOW.advance(chosen, to=after, finished_at=now, rate=None)
     for dispatch_id in ended:
+        _keep_reach(dispatch_id, counts.get(dispatch_id))
         dispatch_finished.send_robust(sender=None, dispatch_id=dispatch_id)
     return len(ended)
+
+
+def _keep_reach(dispatch_id: int, counts: Counts | None) -> None:
+    """Keep how many people a chain reached beyond the retention of its messages; else it follows from the
+    counts."""
+    if counts is not None and counts.planned > counts.people:
+        reach = reach_of(dispatch_id, counts, ended=True)
+        Dispatch.objects.filter(pk=dispatch_id).update(reached=reach.reached)

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -35,7 +36,7 @@ SIDES = 1000
 SECONDS = 3.0
 # Below this number of the advisory locks lies the dispatch.
 LOCK = 0x6368
-NO_ID_IS_HIGHER = 2**62
+HIGHEST_ID = 2**62
 
 
 def look_at_due(*, seconds: float = SECONDS) -> int:
@@ -123,7 +124,6 @@ def _statement(dispatch: Dispatch, step: int) -> tuple[str, dict[str, Any]]:
     gates = build_gates(
         message_class=dispatch.message_class,
         chain=dispatch.chain,
-        # The people are named by the statement, whatever named them when the dispatch began.
         audience={"kind": "items"},
         topic=dispatch.topic,
         template_version_id=dispatch.template_version_id,
@@ -131,15 +131,19 @@ def _statement(dispatch: Dispatch, step: int) -> tuple[str, dict[str, Any]]:
         origin_kind=dispatch.origin_kind,
         dispatch_id=dispatch.pk,
     )
+    items = dispatch.audience.get("kind") == "items"
+    if not items:
+        # The rule named the people when the dispatch began; now the statement names them.
+        gates = replace(gates, audience="TRUE")
     judged, values = judged_sql(
-        gates, low=NO_ID_IS_HIGHER, high=NO_ID_IS_HIGHER, earlier=True, people=chain_sql.PEOPLE, after=step
+        gates, low=-1, high=HIGHEST_ID, earlier=True, people=chain_sql.PEOPLE, after=step
     )
     statement = f"WITH {chain_sql.LOOKED},\n{judged.removeprefix('WITH ')},\n{chain_sql.WRITTEN}"
     return statement, {
         **values,
         **due_values(chain=dispatch.chain, step=step, message_class=dispatch.message_class),
         "chain": json.dumps(dispatch.chain),
-        "items": dispatch.audience.get("kind") == "items",
+        "items": items,
         "priority": dispatch.priority,
         "last": len(dispatch.chain) - 1,
         "expires": dispatch.expires_at,

@@ -99,7 +99,9 @@ PEOPLE = """
            coalesce(nullif(i.subject_ref, ''), %(subject)s::text) AS subject_ref,
            w.id AS contact_wanted, w.kind AS kind_wanted
     FROM looked l
-    JOIN customers_customer c ON c.id = l.customer_id
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.merged_into_id FROM customers_customer o WHERE o.id = l.customer_id LIMIT 1
+    ) c
     LEFT JOIN messaging_dispatchitem i
         ON %(items)s AND i.dispatch_id = %(dispatch)s AND i.item = l.dedup_key
     LEFT JOIN customers_contactpoint w ON w.id = i.contact_id

@@ -49,7 +49,7 @@ def embed(sql: str, params: list[Any]) -> str:
 def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str = "", after: int = -1) -> Sql:
     """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, reason
     ('' is sendable), for ids in (low, high]. `earlier` says that lower ids were planned before. The chain
-    names its own `people` and the place in the chain `after` which theirs begins."""
+    names its own `people`, of any ids, and the place in the chain `after` which theirs begins."""
     params = {
         "low": low,
         "high": high,
@@ -72,7 +72,7 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str 
             "chosen AS (SELECT DISTINCT ON (dedup_key) * FROM steps "
             "ORDER BY dedup_key, (reason <> ''), place)"
         )
-    ctes.append(f"judged AS ({_judge(gates, earlier=earlier)})")
+    ctes.append(f"judged AS ({_judge(gates, earlier=earlier, anywhere=bool(people))})")
     return "WITH " + ",\n".join(ctes), params
 
 
@@ -168,7 +168,7 @@ def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str]) -
         cases.append(f"WHEN hs.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
 
 
-def _judge(gates: Gates, *, earlier: bool) -> str:
+def _judge(gates: Gates, *, earlier: bool, anywhere: bool) -> str:
     """Return the SELECT that keeps one message per contact point, subject and dispatch."""
     seen_before = ""
     if earlier:
@@ -182,7 +182,7 @@ def _judge(gates: Gates, *, earlier: bool) -> str:
                 SELECT 1 FROM customers_contactpoint o
                 JOIN messaging_delivery e ON e.dispatch_id = %(dispatch)s AND {found}
                     AND e.contact_id = o.id AND e.channel = s.channel AND e.state <> %(skipped)s
-                    AND e.dedup_key <= %(low)s
+                    {"" if anywhere else "AND e.dedup_key <= %(low)s"}
                 LEFT JOIN messaging_dispatchitem ei
                     ON ei.dispatch_id = e.dispatch_id AND ei.item = e.dedup_key
                 WHERE o.value_hash = s.value_hash AND o.customer_id <> s.customer_id

@@ -13,7 +13,7 @@ from campaigns.models import Campaign
 from campaigns.services.audience import describe_audience
 from campaigns.services.launching import launch_campaign
 from campaigns.services.report import certify
-from campaigns.services.runs import progress_of
+from campaigns.services.runs import PEOPLE, progress_of
 from notifyhub.staff.idempotency import IdempotentMixin
 
 
@@ -31,7 +31,7 @@ class CertificateLineSerializer(serializers.Serializer[Any]):
 
 
 class RunSerializer(serializers.Serializer[Any]):
-    """A run: planned is the sum of the lines."""
+    """A run. Messages: planned is the sum of the lines; people = reached + not_reached + people_open."""
 
     number = serializers.IntegerField()
     state = serializers.CharField()
@@ -39,6 +39,10 @@ class RunSerializer(serializers.Serializer[Any]):
     launched_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     planned = serializers.IntegerField()
+    people = serializers.IntegerField()
+    reached = serializers.IntegerField()
+    not_reached = serializers.IntegerField()
+    people_open = serializers.IntegerField()
     lines = CertificateLineSerializer(many=True)
 
 
@@ -55,7 +59,10 @@ class CampaignSerializer(serializers.Serializer[Any]):
 def _shown(campaign: Campaign) -> dict[str, Any]:
     run = campaign.last_run
     if run is not None:
-        certificate = certify(progress_of(run))
+        progress = progress_of(run)
+        certificate = certify(progress)
+        for name in PEOPLE:
+            setattr(run, name, getattr(progress, name))
         run.planned, run.lines = certificate.planned, certificate.lines
     shown = {
         "key": campaign.key,

@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 
 from notifyhub.customers.models import Segment
 from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.looks import CHANNEL_ICONS
 from notifyhub.messaging.models import Content, Template, TemplateVersion
 
 # Counting each city or tag reads the whole table, so the offer is up to five minutes old.
@@ -98,12 +99,19 @@ def template_choices(*, chosen: int | None) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["version"] is None, not row["chosen"]))
 
 
-def channel_rows(written: tuple[str, ...], chain: list[str]) -> list[dict[str, Any]]:
-    """Return the channels of the template, those in use first and in their order."""
+def channel_rows(written: tuple[str, ...], steps: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return the channels of the template with their waits, those in use first and in their order."""
     labels = dict(Channel.choices)
-    used = [name for name in chain if name in labels]
+    used = {step["channel"]: step for step in steps if step["channel"] in labels}
     order = [*used, *(name for name in written if name not in used)]
     return [
-        {"value": name, "label": labels[name], "used": name in used, "written": name in written}
+        {
+            "value": name,
+            "label": labels[name],
+            "icon": CHANNEL_ICONS[Channel(name)],
+            "used": name in used,
+            "written": name in written,
+            "step": used.get(name, {"amount": "", "unit": "hours", "until": "delivered"}),
+        }
         for name in order
     ]

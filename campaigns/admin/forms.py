@@ -21,7 +21,9 @@ EXPIRY = (
 
 
 class ScheduleForm:
-    """The schedule as the browser's own date field writes it, in the viewer's zone."""
+    """The schedule as the browser's own date field writes it, in the viewer's zone, and the rate."""
+
+    FIELDS = ("schedule", "send_at", "expires_after", "rate")
 
     @staticmethod
     def stored(campaign: Campaign) -> dict[str, Any]:
@@ -31,7 +33,14 @@ class ScheduleForm:
             "schedule": campaign.schedule,
             "send_at": f"{at:%Y-%m-%dT%H:%M}" if at else "",
             "expires_after": str(int(campaign.expires_after.total_seconds() // 3600)),
+            "rate": str(campaign.rate_per_second or ""),
         }
+
+    @staticmethod
+    def read_rate(typed: dict[str, str]) -> int | str | None:
+        """Return the typed rate as a number, None for no limit; what is no number as it is, to be refused."""
+        raw = typed["rate"].replace(",", "").strip()
+        return None if not raw else int(raw) if raw.isdecimal() and len(raw) < 10 else raw
 
     @staticmethod
     def read(typed: dict[str, str]) -> dict[str, Any]:

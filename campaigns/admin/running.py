@@ -16,7 +16,7 @@ from campaigns.services.report import (
     STATES,
     TONES,
     certify,
-    channels_of,
+    certify_people,
     list_recipients,
     minutes_of,
     reasons_of,
@@ -24,6 +24,7 @@ from campaigns.services.report import (
 )
 from campaigns.services.runs import progress_of
 from notifyhub.messaging.models import Delivery, Dispatch
+from notifyhub.messaging.services.chains import steps_of
 
 State = Dispatch.State
 OPEN = (State.SCHEDULED, State.PLANNING, State.RUNNING, State.PAUSED, State.CANCELLING)
@@ -45,6 +46,7 @@ class RunningPage(CampaignPage):
         progress = progress_of(run)
         certificate = certify(progress)
         ended = progress.planned - progress.open
+        steps = steps_of(run.dispatch)
         not_sent = progress.skipped + progress.failed + progress.unknown
         reasons = reasons_of(progress.by_reason, total=not_sent)
         return {
@@ -64,7 +66,9 @@ class RunningPage(CampaignPage):
             "reasons": reasons,
             "not_sent": not_sent,
             "most": max((line.count for line in reasons), default=0),
-            "channels": channels_of(run),
+            "steps": steps,
+            "has_steps": any(step.messages for step in steps),
+            "people": certify_people(progress),
             "took": took(run),
             "now": timezone.now(),
             "delivered_share": progress.delivered / progress.sent if progress.sent else None,

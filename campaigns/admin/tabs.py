@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from campaigns.admin.choices import audience_choices, channel_rows, template_choices
 from campaigns.admin.forms import EXPIRY, ScheduleForm
 from campaigns.admin.pages import CampaignPage, address, read_version, status_of
+from campaigns.admin.steps import UNITS, UNTILS, read_steps, steps_as_form, typed_steps
 from campaigns.models import Campaign
 from campaigns.services.audience import (
     build_rule,
@@ -164,22 +165,27 @@ class ContentPage(TabPage):
     tab = "content"
 
     def stored(self) -> dict[str, Any]:
-        return {"template": self.campaign.template_id, "chain": list(content_of(self.campaign).chain)}
+        return {
+            "template": self.campaign.template_id,
+            "chain": steps_as_form(content_of(self.campaign).steps),
+        }
 
     def typed(self) -> dict[str, Any]:
         raw = self.request.POST.get("template", "")
         template = int(raw) if raw.isdecimal() and len(raw) < 19 else None
-        return {"template": template, "chain": self.request.POST.getlist("chain")[:20]}
+        return {"template": template, "chain": typed_steps(self.request.POST)}
 
     def changes(self, typed: dict[str, Any]) -> dict[str, Any]:
         # Another template has other channels, so the order starts anew with it.
         same = typed["template"] == self.campaign.template_id
         if same and self.request.POST.get("channels_shown") and not typed["chain"]:
             raise Refused(_("Choose at least one channel."), field="chain")
-        return {"template": typed["template"], "chain": typed["chain"] if same else []}
+        return {"template": typed["template"], "chain": read_steps(typed["chain"]) if same else []}
 
     def stored_words(self) -> str:
-        return str(self.campaign.template or _("No template"))
+        words = content_of(self.campaign).words
+        said = " ".join(f"{step.number}. {step.label}: {step.sentence}" for step in words)
+        return f"{self.campaign.template or _('No template')}. {said}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         content = content_of(self.campaign)
@@ -187,6 +193,8 @@ class ContentPage(TabPage):
             templates=template_choices(chosen=kwargs["form"]["template"]),
             content=content,
             rows=channel_rows(content.written, kwargs["form"]["chain"]),
+            units=[(name, label) for name, _seconds, label in UNITS],
+            untils=UNTILS,
             **kwargs,
         )
 
@@ -201,13 +209,15 @@ class SchedulePage(TabPage):
         return ScheduleForm.stored(self.campaign)
 
     def typed(self) -> dict[str, Any]:
-        return {name: self.request.POST.get(name, "") for name in ("schedule", "send_at", "expires_after")}
+        return {name: self.request.POST.get(name, "") for name in ScheduleForm.FIELDS}
 
     def changes(self, typed: dict[str, Any]) -> dict[str, Any]:
-        return {"schedule": ScheduleForm.read(typed)}
+        return {"schedule": ScheduleForm.read(typed), "rate": ScheduleForm.read_rate(typed)}
 
     def stored_words(self) -> str:
-        return str(self.campaign.send_at or self.campaign.get_schedule_display())
+        when = str(self.campaign.send_at or self.campaign.get_schedule_display())
+        rate = self.campaign.rate_per_second
+        return f"{when}; {_('%s messages a second') % f'{rate:,}' if rate else _('no limit of its own')}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(expiries=[(str(hours), label) for hours, label in EXPIRY], **kwargs)

@@ -30,8 +30,8 @@ class Campaign(models.Model):
     """The plan of a send: it can be edited while it is a draft, and is launched once.
 
     `audience` is a rule for customers.services.audiences; `audience_kind` says which form made it.
-    `chain` is the channels in order, empty for "those the template has". `template_version` is pinned by
-    the launch, so that what was checked is what is sent.
+    `chain` is the channels in order with what each waits for, empty for "those the template has".
+    `template_version` is pinned by the launch, so that what was checked is what is sent.
     """
 
     class State(models.TextChoices):
@@ -78,6 +78,7 @@ class Campaign(models.Model):
     schedule = models.CharField(_("when"), max_length=10, choices=Schedule, default=Schedule.NOW)
     send_at = models.DateTimeField(_("send at"), null=True)
     expires_after = models.DurationField(_("give up after"), default=timedelta(days=1))
+    rate_per_second = models.PositiveIntegerField(_("messages a second"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
     version = models.PositiveIntegerField(_("version"), default=1)

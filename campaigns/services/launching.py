@@ -75,7 +75,7 @@ def _launch(
         rows,
         to=Campaign.State.ACTIVE,
         template_version=content.version,
-        chain=[{"channel": name} for name in content.chain],
+        chain=list(content.steps),
         version=F("version") + 1,
         updated_at=now,
     ):
@@ -94,6 +94,7 @@ def _launch(
         # Whoever launches another's plan vouches for it; nobody approves their own.
         approved_by=launcher if user and owner and user.pk != owner.pk else "",
         expires_at=start + (campaign.expires_after or timedelta(days=1)),
+        rate_per_second=campaign.rate_per_second,
         **forecast_arguments(campaign, content),
     )
     run = Run.objects.create(

@@ -15,13 +15,24 @@ from campaigns.services.audience import build_rule
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import Template
+from notifyhub.messaging.services.dispatches import check_chain
 from notifyhub.staff.models import Team, User
 from notifyhub.staff.services import audit
 
 NAME_LENGTH = 120
 LONGEST_EXPIRY = timedelta(days=30)
+FASTEST_RATE = 100_000
 # A version is compared by whoever edits; programs that do not show a form pass None.
-COPIED = ("note", "audience_kind", "audience", "template_id", "chain", "schedule", "expires_after")
+COPIED = (
+    "note",
+    "audience_kind",
+    "audience",
+    "template_id",
+    "chain",
+    "schedule",
+    "expires_after",
+    "rate_per_second",
+)
 
 
 def _free_key(name: str) -> str:
@@ -112,11 +123,36 @@ def _clean_template(template_id: Any) -> dict[str, Any]:
     return {"template_id": template.pk}
 
 
-def _clean_chain(channels: Any) -> dict[str, Any]:
-    names = list(dict.fromkeys(channels or ()))
-    if any(name not in Channel.values for name in names):
-        raise Refused(_("Choose from the channels shown."), field="chain")
-    return {"chain": [{"channel": name} for name in names]}
+def _clean_chain(steps: Any) -> dict[str, Any]:
+    """Return the chain of these steps, each {"channel", "wait", "until"} or the name of a channel alone."""
+    chain: dict[str, dict[str, Any]] = {}
+    for step in steps or ():
+        facts = step if isinstance(step, Mapping) else {"channel": step}
+        name = facts.get("channel")
+        if name not in Channel.values:
+            raise Refused(_("Choose from the channels shown."), field="chain")
+        wanted = {key: facts[key] for key in ("wait", "until") if facts.get(key) is not None}
+        if wanted.get("until") == "delivered":
+            del wanted["until"]
+        chain.setdefault(str(name), {"channel": name, **wanted})
+    cleaned = list(chain.values())
+    if cleaned:
+        # Nothing follows the last step, so it waits for nothing.
+        cleaned[-1] = {"channel": cleaned[-1]["channel"]}
+        check_chain(cleaned)
+    return {"chain": cleaned}
+
+
+def _clean_rate(rate: Any) -> dict[str, Any]:
+    if rate in (None, ""):
+        return {"rate_per_second": None}
+    if type(rate) is not int or not 1 <= rate <= FASTEST_RATE:
+        raise Refused(
+            _("Write how many messages a second, from 1 to %s, or nothing for no limit.")
+            % f"{FASTEST_RATE:,}",
+            field="rate",
+        )
+    return {"rate_per_second": rate}
 
 
 def _clean_schedule(change: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,8 +181,9 @@ def update_campaign(*, campaign_id: int, version: int | None, changes: Mapping[s
     """Change a draft and return it.
 
     `changes` may hold name, note, audience ({"kind", "values"}), template (id or None), chain (channel
-    names), schedule ({"schedule", "send_at", "expires_after"}). Raises Refused with the field that is
-    wrong, Conflict if the draft has another version than `version`, Refused once it was launched.
+    names, or steps with "channel", "wait" in seconds and "until"), schedule ({"schedule", "send_at",
+    "expires_after"}), rate (messages a second or None). Raises Refused with the field that is wrong,
+    Conflict if the draft has another version than `version`, Refused once it was launched.
     """
     written: dict[str, Any] = {}
     if "name" in changes:
@@ -161,6 +198,8 @@ def update_campaign(*, campaign_id: int, version: int | None, changes: Mapping[s
         written |= _clean_chain(changes["chain"])
     if "schedule" in changes:
         written |= _clean_schedule(changes["schedule"])
+    if "rate" in changes:
+        written |= _clean_rate(changes["rate"])
     rows = Campaign.objects.filter(pk=campaign_id, state=Campaign.State.DRAFT)
     if version is not None:
         rows = rows.filter(version=version)

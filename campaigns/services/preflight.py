@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign
 from campaigns.services.plans import past_time
 from notifyhub.core.errors import Refused
+from notifyhub.core.templatetags.nh import duration
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import Content, Delivery, SendingPolicy, TemplateVersion
-from notifyhub.messaging.services.dispatches import Forecast, forecast
+from notifyhub.messaging.services.chains import StepWords, describe_chain
+from notifyhub.messaging.services.dispatches import Forecast, forecast, longest_wait
 
 # What a customer sees soonest and what costs least comes first; the inbox reaches everybody, so last.
 DEFAULT_ORDER = (
@@ -37,11 +39,21 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class MessagePlan:
-    """What would be sent: the published version, the channels it has text for, and those that are used."""
+    """What would be sent: the published version, the channels it has text for, and the steps in use."""
 
     version: TemplateVersion | None
     written: tuple[str, ...] = ()
-    chain: tuple[str, ...] = ()
+    steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Return the channels of the steps."""
+        return tuple(step["channel"] for step in self.steps)
+
+    @property
+    def words(self) -> list[StepWords]:
+        """Return the steps in sentences."""
+        return describe_chain(self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +85,8 @@ def content_of(campaign: Campaign) -> MessagePlan:
         return MessagePlan(version=None)
     found = set(Content.objects.filter(template_version=version).values_list("channel", flat=True))
     written = tuple(str(channel) for channel in DEFAULT_ORDER if channel in found)
-    chosen = tuple(step["channel"] for step in campaign.chain)
-    return MessagePlan(version=version, written=written, chain=chosen or written)
+    steps = tuple(campaign.chain) or tuple({"channel": name} for name in written)
+    return MessagePlan(version=version, written=written, steps=steps)
 
 
 def find_problems(campaign: Campaign) -> list[Problem]:
@@ -159,13 +171,24 @@ def _chain_problems(content: MessagePlan, message_class: str) -> list[Problem]:
 
 
 def _schedule_problems(campaign: Campaign) -> list[Problem]:
-    if campaign.schedule == Campaign.Schedule.NOW:
-        return []
-    if campaign.send_at is None:
-        return [Problem(tab="schedule", title=_("No start time"), remedy=_("Choose the day and the time."))]
-    if campaign.send_at <= timezone.now():
-        return [Problem(tab="schedule", title=_("The start time has passed"), remedy=past_time())]
-    return []
+    problems = []
+    if campaign.schedule != Campaign.Schedule.NOW:
+        if campaign.send_at is None:
+            problems.append(
+                Problem(tab="schedule", title=_("No start time"), remedy=_("Choose the day and the time."))
+            )
+        elif campaign.send_at <= timezone.now():
+            problems.append(Problem(tab="schedule", title=_("The start time has passed"), remedy=past_time()))
+    waits = longest_wait(campaign.chain)
+    if waits >= campaign.expires_after:
+        problems.append(
+            Problem(
+                tab="schedule",
+                title=_("It gives up before its last step"),
+                remedy=_("The waits add up to %s. Give up later than that, or wait less.") % duration(waits),
+            )
+        )
+    return problems
 
 
 def forecast_arguments(campaign: Campaign, content: MessagePlan) -> dict[str, Any]:
@@ -173,7 +196,7 @@ def forecast_arguments(campaign: Campaign, content: MessagePlan) -> dict[str, An
     assert campaign.template is not None
     return {
         "message_class": campaign.template.message_class,
-        "chain": [{"channel": name} for name in content.chain],
+        "chain": list(content.steps),
         "audience": {"kind": "rule", "rule": campaign.audience},
         "topic": campaign.template.topic,
         "template_version": content.version,

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Run, RunMinute
 from campaigns.services.preflight import reason_label
 from notifyhub.customers.models import ContactPoint, Customer
-from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.services.dispatches import Progress
 
@@ -93,6 +91,18 @@ def certify(progress: Progress) -> Certificate:
     )
 
 
+def certify_people(progress: Progress) -> Certificate:
+    """Return the certificate of people, whatever messages each got: reached + not reached + not yet."""
+    return Certificate(
+        planned=progress.people,
+        lines=[
+            Line(code="", label=_("Reached: at least one message handed over"), count=progress.reached),
+            Line(code="", label=_("Not reached, or unknown"), count=progress.not_reached),
+            Line(code="", label=_("Not yet"), count=progress.people_open),
+        ],
+    )
+
+
 def reasons_of(by_reason: dict[str, int], *, total: int | None = None) -> list[Line]:
     """Return why messages were not sent or failed, the commonest first, adding up to `total` if given.
 
@@ -104,41 +114,6 @@ def reasons_of(by_reason: dict[str, int], *, total: int | None = None) -> list[L
     if later > 0:
         lines.append(Line(code="", label=_("Bounced, or reported later"), count=later))
     return lines
-
-
-def channels_of(run: Run) -> list[dict[str, Any]]:
-    """Return counts by channel, from the batches: a few hundred rows however many people there are.
-
-    Who was left out by a gate has no channel, so they count nowhere here.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT channel,
-                   coalesce(sum(hi - lo + 1) FILTER (WHERE ids IS NULL), 0) - sum(skipped) AS due,
-                   sum(sent), sum(delivered), sum(failed), sum(unknown), sum(expired) + sum(cancelled)
-            FROM messaging_batch WHERE dispatch_id = %s GROUP BY channel ORDER BY due DESC
-            """,
-            [run.dispatch_id],
-        )
-        rows = cursor.fetchall()
-    labels = dict(Channel.choices)
-    found = []
-    for channel, *sums in rows:
-        due, sent, delivered, failed, unknown, dropped = (int(value) for value in sums)
-        if due:
-            found.append(
-                {
-                    "label": labels.get(channel, channel),
-                    "due": due,
-                    "sent": sent,
-                    "delivered": delivered,
-                    "failed": failed,
-                    "unknown": unknown,
-                    "left": due - sent - failed - unknown - dropped,
-                }
-            )
-    return found
 
 
 def minutes_of(run: Run, *, last: int = 60) -> dict[str, Any]:

@@ -24,7 +24,8 @@ MIRROR = {
     State.CANCELLED: Run.State.CANCELLED,
     State.FINISHED: Run.State.FINISHED,
 }
-COUNTS = ("planned", "sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "open")
+MESSAGES = ("planned", "sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "open")
+PEOPLE = ("people", "reached", "not_reached", "people_open")
 
 
 def progress_of(run: Run) -> Progress:
@@ -62,7 +63,7 @@ def cancel_run(*, run_id: int, confirmed: int | None = None, reason: str = "") -
     rest = rest_of(run, progress_of(run))
     if (confirmed is None and rest > CONFIRM_ABOVE) or (confirmed is not None and confirmed < rest):
         raise Refused(
-            _("%(rest)s people have not been sent to. Type that number to cancel them.")
+            _("%(rest)s messages have not been sent. Type that number to cancel them.")
             % {"rest": f"{rest:,}"},
             field="confirmed",
             code="confirm",
@@ -103,7 +104,7 @@ def mirror_run(*, run_id: int) -> bool:
     if to not in Run.OPEN:
         progress = progress_of(run)
         changes["finished_at"] = run.dispatch.finished_at or timezone.now()
-        changes["counts"] = {name: getattr(progress, name) for name in COUNTS} | {
+        changes["counts"] = {name: getattr(progress, name) for name in (*MESSAGES, *PEOPLE)} | {
             "by_reason": progress.by_reason
         }
     return bool(Run.FLOW.advance(Run.objects.filter(pk=run_id), to=to, **changes))

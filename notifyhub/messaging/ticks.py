@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.core.partitions import create_month_partition, create_range_partition
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.chain import look_at_due
 from notifyhub.messaging.engine.finish import finish_dispatches
 from notifyhub.messaging.engine.lease import is_due
 from notifyhub.messaging.engine.planner import open_scheduled
@@ -62,6 +63,7 @@ def register() -> None:
         ("messaging.lookup", look_up_due, 60, _("Ask providers about messages in doubt")),
         ("messaging.forget_receipts", drop_old_receipts, 3600, _("Delete receipts after seven days")),
         ("messaging.ring", ring_for_due_work, every, _("Wake the workers for what is due")),
+        ("messaging.chain", look_at_due, every, _("See whether a next step is needed")),
         ("messaging.finish", finish_dispatches, every, _("Count dispatches and end those that are done")),
         (
             "messaging.partitions",

@@ -18,11 +18,20 @@
       pick.hidden = !kept && !!wanted && !pick.textContent.toLowerCase().includes(wanted);
     });
   }
+  // Only a step that has a next one waits for it.
+  function showWaits() {
+    const rows = Array.from(document.querySelectorAll("[data-chain] li"));
+    const used = rows.filter(function (row) { return row.querySelector('input[name="chain"]').checked; });
+    rows.forEach(function (row) {
+      row.querySelector("[data-wait]").hidden = !used.includes(row) || row === used[used.length - 1];
+    });
+  }
   function digits(text) { return text.replace(/[\s,，]/g, ""); }
 
-  document.addEventListener("DOMContentLoaded", showValues);
+  document.addEventListener("DOMContentLoaded", function () { showValues(); showWaits(); });
   document.addEventListener("change", function (event) {
     if (event.target.matches('input[name="kind"], input[name="schedule"]')) showValues();
+    if (event.target.matches('[data-chain] input[name="chain"]')) showWaits();
   });
   document.addEventListener("input", function (event) {
     if (event.target.matches("[data-narrow]")) narrow(event.target);
@@ -37,7 +46,7 @@
     if (mover) {
       const row = mover.closest("li"), up = mover.dataset.move === "-1";
       const other = up ? row.previousElementSibling : row.nextElementSibling;
-      if (other) { if (up) other.before(row); else other.after(row); mover.focus(); }
+      if (other) { if (up) other.before(row); else other.after(row); mover.focus(); showWaits(); }
     }
     const open = document.querySelector("details.cp-more[open]");
     if (open && !open.contains(event.target)) open.open = false;

@@ -6,6 +6,7 @@ all workers wait for each other.
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -16,8 +17,9 @@ _SUMS = f"""
 SELECT b.dispatch_id,
        coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL), 0)::bigint AS planned,
        {", ".join(f"sum(b.{name})::bigint AS {name}" for name in COLUMNS)},
-       bool_or(b.state <> 2 OR b.check_at IS NOT NULL) AS open,
-       coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL AND NOT b.chained), 0)::bigint AS people
+       bool_or(b.state <> 2 OR b.check_at IS NOT NULL) AS batches_open,
+       coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL AND NOT b.chained), 0)::bigint AS people,
+       count(b.check_at) AS checks_open, min(b.check_at) AS next_check_at
 FROM messaging_batch b WHERE b.dispatch_id = ANY(%(ids)s) GROUP BY b.dispatch_id
 """
 
@@ -49,7 +51,9 @@ WHERE j.id = n.id
 class Counts:
     """The sums over the batches of one dispatch; `batches_open` says whether work is left.
 
-    `people` are recipients, `planned` messages."""
+    `people` are recipients, `planned` messages. `checks_open` batches are still to be looked at for a next
+    step, the first of them at `next_check_at`.
+    """
 
     people: int = 0
     planned: int = 0
@@ -61,6 +65,8 @@ class Counts:
     expired: int = 0
     cancelled: int = 0
     batches_open: bool = False
+    checks_open: int = 0
+    next_check_at: datetime | None = None
     reasons: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -75,9 +81,9 @@ def count_dispatches(ids: list[int]) -> dict[int, Counts]:
     found: dict[int, Counts] = {}
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, {"ids": ids})
-        for number, planned, *sums, is_open, people in cursor.fetchall():
-            named = dict(zip(COLUMNS, sums, strict=True))
-            found[number] = Counts(people=people, planned=planned, batches_open=is_open, **named)
+        names = [column[0] for column in cursor.description][1:]
+        for number, *values in cursor.fetchall():
+            found[number] = Counts(**dict(zip(names, values, strict=True)))
         cursor.execute(_REASONS, {"ids": ids})
         for number, reason, rows in cursor.fetchall():
             found[number].reasons[reason] = rows

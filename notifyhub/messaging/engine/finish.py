@@ -5,7 +5,9 @@ import logging
 from django.db import connection, transaction
 from django.utils import timezone
 
-from notifyhub.messaging.engine.counts import fold_counts
+from notifyhub.messaging.engine.chain import close_looks
+from notifyhub.messaging.engine.counts import Counts, fold_counts
+from notifyhub.messaging.engine.reach import reach_of
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.signals import dispatch_finished
 
@@ -24,18 +26,22 @@ WHERE EXISTS (SELECT 1 FROM messaging_delivery d WHERE d.dispatch_id = w.id AND 
 # Rows that no batch will ever reach: a guard against our own mistakes, which must not lose a message.
 _ADOPT = """
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons)
+    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
+    step, watch)
 SELECT d.dispatch_id, d.channel, j.priority, min(d.id), max(d.id), array_agg(d.id ORDER BY d.id),
-       statement_timestamp(), min(d.id) - 1, min(d.id) - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}'
-FROM (SELECT dispatch_id, id, channel FROM messaging_delivery
+       statement_timestamp(), min(d.id) - 1, min(d.id) - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}',
+       d.step, d.step + 1 < jsonb_array_length(j.chain)
+FROM (SELECT dispatch_id, id, channel, step FROM messaging_delivery
       WHERE dispatch_id = %s AND state = 0 ORDER BY id LIMIT 500) d
 JOIN messaging_dispatch j ON j.id = d.dispatch_id
-GROUP BY d.dispatch_id, d.channel, j.priority
+GROUP BY d.dispatch_id, d.channel, d.step, j.priority, j.chain
 """
 
 
 def finish_dispatches() -> int:
     """Fold the counts of all open dispatches and end those without an open row; return how many ended."""
+    # A wait for a next step that cannot come any more must not keep anything open.
+    close_looks()
     # Paused ones are counted too: their windows end after the pause.
     open_states = [State.RUNNING, State.CANCELLING, State.PAUSED, State.PLANNING]
     states = dict(Dispatch.objects.filter(state__in=open_states).values_list("pk", "state"))
@@ -68,5 +74,14 @@ def _end(ids: list[int]) -> int:
             chosen = Dispatch.objects.filter(pk__in=[one for one in ended if locked[one] == before])
             Dispatch.FLOW.advance(chosen, to=after, finished_at=now, rate=None)
     for dispatch_id in ended:
+        _keep_reach(dispatch_id, counts.get(dispatch_id))
         dispatch_finished.send_robust(sender=None, dispatch_id=dispatch_id)
     return len(ended)
+
+
+def _keep_reach(dispatch_id: int, counts: Counts | None) -> None:
+    """Keep how many people a chain reached beyond the retention of its messages; else it follows from the
+    counts."""
+    if counts is not None and counts.planned > counts.people:
+        reach = reach_of(dispatch_id, counts, ended=True)
+        Dispatch.objects.filter(pk=dispatch_id).update(reached=reach.reached)

@@ -1,5 +1,6 @@
 """Draining everything that is due in one process that then ends: the command, and tests through it."""
 
+from notifyhub.messaging.engine.chain import look_at_due
 from notifyhub.messaging.engine.finish import finish_dispatches
 from notifyhub.messaging.engine.planner import open_scheduled, plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
@@ -29,11 +30,12 @@ def drain_everything() -> dict[str, int]:
             settled = 0
             for priority in Priority:
                 settled += worker.drain(priority=priority, seconds=ROUND_SECONDS)
+            looked = look_at_due()
             finished = finish_dispatches()
             done["reaped"] += reaped
             done["settled"] += settled
             done["finished"] += finished
-            busy = bool(reaped or settled or finished)
+            busy = bool(reaped or settled or looked or finished)
     finally:
         transport.close()
     return done

@@ -46,9 +46,10 @@ def embed(sql: str, params: list[Any]) -> str:
     return composed.replace("%", "%%")
 
 
-def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
-    """Return the WITH list that ends in `judged`: customer_id, dedup_key, channel, contact_id, reason ('' is
-    sendable), for ids in (low, high]. `earlier` says that lower ids were planned before."""
+def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str = "", after: int = -1) -> Sql:
+    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, reason
+    ('' is sendable), for ids in (low, high]. `earlier` says that lower ids were planned before. The chain
+    names its own `people`, of any ids, and the place in the chain `after` which theirs begins."""
     params = {
         "low": low,
         "high": high,
@@ -59,8 +60,9 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
         "skipped": Delivery.State.SKIPPED,
         **gates.extra,
     }
-    ctes = [f"people AS ({_people(gates)})"]
-    steps = [_step(gates, place, *channel) for place, channel in enumerate(gates.channels)]
+    ctes = [f"people AS ({people or _people(gates)})"]
+    places = list(enumerate(gates.channels))[after + 1 :]
+    steps = [_step(gates, place, *channel) for place, channel in places]
     if len(steps) == 1:
         ctes.append(f"chosen AS ({steps[0]})")
     else:
@@ -70,7 +72,7 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool) -> Sql:
             "chosen AS (SELECT DISTINCT ON (dedup_key) * FROM steps "
             "ORDER BY dedup_key, (reason <> ''), place)"
         )
-    ctes.append(f"judged AS ({_judge(gates, earlier=earlier)})")
+    ctes.append(f"judged AS ({_judge(gates, earlier=earlier, anywhere=bool(people))})")
     return "WITH " + ",\n".join(ctes), params
 
 
@@ -166,30 +168,28 @@ def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str]) -
         cases.append(f"WHEN hs.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
 
 
-def _judge(gates: Gates, *, earlier: bool) -> str:
+def _judge(gates: Gates, *, earlier: bool, anywhere: bool) -> str:
     """Return the SELECT that keeps one message per contact point, subject and dispatch."""
     seen_before = ""
     if earlier:
         # Contact points repeat rarely, so this is one look-up by hash per row that finds only itself. The
         # ledger row is then found by its dedup key (a customer), or for items by its customer.
         found = (
-            "e.dedup_key = o.customer_id AND e.step = 0"
-            if gates.audience is not None
-            else "e.customer_id = o.customer_id"
+            "e.dedup_key = o.customer_id" if gates.audience is not None else "e.customer_id = o.customer_id"
         )
         seen_before = f"""
             WHEN s.reason = '' AND s.value_hash IS NOT NULL AND EXISTS (
                 SELECT 1 FROM customers_contactpoint o
                 JOIN messaging_delivery e ON e.dispatch_id = %(dispatch)s AND {found}
                     AND e.contact_id = o.id AND e.channel = s.channel AND e.state <> %(skipped)s
-                    AND e.dedup_key <= %(low)s
+                    {"" if anywhere else "AND e.dedup_key <= %(low)s"}
                 LEFT JOIN messaging_dispatchitem ei
                     ON ei.dispatch_id = e.dispatch_id AND ei.item = e.dedup_key
                 WHERE o.value_hash = s.value_hash AND o.customer_id <> s.customer_id
                     AND coalesce(nullif(ei.subject_ref, ''), %(subject)s) = s.subject_ref
             ) THEN '{Reason.DUPLICATE_CONTACT}'"""
     return f"""
-        SELECT s.customer_id, s.dedup_key, s.channel, s.contact_id,
+        SELECT s.customer_id, s.dedup_key, s.place, s.channel, s.contact_id,
                CASE
                    WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(
                        s.customer_id) OVER (PARTITION BY s.reason, s.channel, s.value_hash, s.subject_ref

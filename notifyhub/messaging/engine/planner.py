@@ -33,20 +33,21 @@ numbered AS (
 written AS (
     INSERT INTO messaging_delivery (dispatch_id, id, customer_id, contact_id, dedup_key, step, channel,
                                     send_at, state, reason, settled_at)
-    SELECT %(dispatch)s, id, customer_id, contact_id, dedup_key, 0, channel, %(send_at)s,
+    SELECT %(dispatch)s, id, customer_id, contact_id, dedup_key, place, channel, %(send_at)s,
            CASE WHEN reason = '' THEN 0 ELSE %(skipped)s END, reason,
            CASE WHEN reason = '' THEN NULL ELSE statement_timestamp() END
     FROM numbered
-    RETURNING channel, reason, id
+    RETURNING channel, reason, id, step
 )
-SELECT channel, reason, count(*), min(id), max(id) FROM written GROUP BY channel, reason
+SELECT channel, reason, count(*), min(id), max(id), min(step) FROM written GROUP BY channel, reason
 """
 
 _BATCHES = """
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons)
+    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
+    step, watch)
 SELECT %(dispatch)s, %(channel)s, %(priority)s, lo, least(lo + %(rows)s - 1, %(last)s), %(send_at)s,
-       lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}'
+       lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(step)s, %(watch)s
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(rows)s) AS lo
 """
 
@@ -159,7 +160,7 @@ def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int
     judged, params = judged_sql(gates, low=low, high=high, earlier=dispatch.plan_until is not None)
     cursor.execute(_INSERT.format(judged=judged), {**params, "base": base, "send_at": dispatch.send_at})
     skipped: list[tuple[str, int, int, int]] = []
-    for channel, reason, count, first, last in cursor.fetchall():
+    for channel, reason, count, first, last, step in cursor.fetchall():
         if reason:
             skipped.append((reason, count, first, last))
             continue
@@ -173,6 +174,8 @@ def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int
                 "first": first,
                 "last": last,
                 "send_at": dispatch.send_at,
+                "step": step,
+                "watch": step + 1 < len(dispatch.chain),
             },
         )
     if skipped:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from notifyhub.customers.models.consent import CONTACT_KIND
+from notifyhub.messaging.engine.chain_rules import met_sql
 from notifyhub.messaging.engine.lease import LeasedBatch
 from notifyhub.messaging.engine.plan_sql import SUBJECT_HOLD_EXEMPT
 from notifyhub.messaging.models import Delivery
@@ -74,6 +75,12 @@ SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
        k.value AS contact, i.variables AS item_variables,
        CASE
            WHEN d.id IS NULL THEN ''
+           WHEN d.step > 0 AND EXISTS (
+               -- An earlier step has reached them meanwhile: nobody gets both.
+               SELECT 1 FROM messaging_delivery e
+               WHERE e.dispatch_id = d.dispatch_id AND e.dedup_key = d.dedup_key AND e.step < d.step
+                 AND {met_sql("j.chain")}
+           ) THEN '{Reason.READ}'
            WHEN k.id IS NULL AND d.channel <> ALL(%(without_contact)s) THEN '{Reason.NO_CONTACT}'
            WHEN NOT k.valid THEN '{Reason.INVALID_CONTACT}'
            WHEN EXISTS (

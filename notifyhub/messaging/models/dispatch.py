@@ -25,7 +25,8 @@ class Dispatch(models.Model):
     """One sending job, whatever asked for it.
 
     `audience` says whom: {"kind": "items"} for the rows of DispatchItem, else a rule that
-    customers.services.audiences compiles. `chain` lists the channels by step: [{"channel": "email"}].
+    customers.services.audiences compiles. `chain` lists the channels by step and what each waits for, in
+    seconds: [{"channel": "push", "wait": 3600, "until": "read"}, {"channel": "sms"}].
     `plan_cursor` is the last customer (or item) planned; it moves in the transaction that plans them.
     The counts are folded from the batches by the tick (`rate` is the speed between two folds); the ledger is
     the truth. `next_at` paces a dispatch that has a rate of its own.
@@ -82,6 +83,8 @@ class Dispatch(models.Model):
     # The first ids of the blocks it took, in the order of planning: short tokens count rows by them.
     blocks = ArrayField(models.BigIntegerField(), default=list, db_default=[], verbose_name=_("id blocks"))
     people = models.BigIntegerField(_("people"), default=0, db_default=0)
+    # How many of them at least one message was handed over to, counted when it ended.
+    reached = models.BigIntegerField(_("people reached"), null=True)
     planned = models.BigIntegerField(_("planned"), default=0)
     sent = models.BigIntegerField(_("handed over"), default=0)
     delivered = models.BigIntegerField(_("delivered"), default=0)
@@ -236,6 +239,10 @@ class Batch(models.Model):
             # For the chain.
             models.Index(
                 fields=["check_at"], name="messaging_batch_check", condition=Q(check_at__isnull=False)
+            ),
+            # From a message to the batch it was planned in.
+            models.Index(
+                fields=["dispatch", "lo"], name="messaging_batch_rows", condition=Q(ids__isnull=True)
             ),
             # For the reaper.
             models.Index(fields=["lease_until"], name="messaging_batch_leased", condition=Q(state=1)),

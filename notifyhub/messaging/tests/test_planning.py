@@ -246,6 +246,8 @@ def test_batches_hold_five_hundred_rows() -> None:
                 "first": 100_000,
                 "last": 101_200,
                 "send_at": timezone.now(),
+                "step": 0,
+                "watch": False,
             },
         )
     assert list(Batch.objects.order_by("lo").values_list("lo", "hi")) == [

@@ -14,6 +14,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.admin.templates.preview import frame_response, plain_page
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
+from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
 from notifyhub.messaging.services.ledger import (
     events_of,
@@ -108,6 +109,7 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
+            told=tell_steps(dispatch=dispatch, delivery=delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),

@@ -1,5 +1,6 @@
 """Sending jobs: made, forecast, paused, resumed, cancelled, counted."""
 
+from notifyhub.messaging.services.dispatches.checks import check_chain, longest_wait
 from notifyhub.messaging.services.dispatches.control import (
     cancel_dispatch,
     pause_dispatch,
@@ -14,8 +15,10 @@ __all__ = [
     "Item",
     "Progress",
     "cancel_dispatch",
+    "check_chain",
     "create_dispatch",
     "forecast",
+    "longest_wait",
     "pause_dispatch",
     "progress",
     "resume_dispatch",

@@ -1,6 +1,7 @@
 """What a dispatch must have before it is accepted; the forecast asks the same."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +10,7 @@ from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.customers.services.audiences import compile_audience
+from notifyhub.messaging.engine.chain_rules import DELIVERED, LONGEST_WAIT, UNTIL
 from notifyhub.messaging.models import TemplateVersion
 
 
@@ -21,12 +23,55 @@ def check_content(*, template_version: TemplateVersion | None, text: dict[str, s
 
 
 def check_chain(chain: list[dict[str, Any]]) -> None:
-    """Raise Refused if a channel is missing, unknown or named twice."""
+    """Raise Refused if a channel is missing, unknown or named twice, or a wait makes no sense."""
     channels = [step.get("channel") if isinstance(step, dict) else None for step in chain]
     if not channels:
         raise Refused(_("Choose at least one channel."), field="chain")
     if any(channel not in Channel.values for channel in channels) or len(set(channels)) < len(channels):
         raise Refused(_("A channel in the chain is unknown or named twice."), field="chain")
+    for place, step in enumerate(chain):
+        _check_step(step, Channel(step["channel"]).label, last=place == len(chain) - 1)
+
+
+def _check_step(step: dict[str, Any], channel: Any, *, last: bool) -> None:
+    extra = set(step) - {"channel", "wait", "until"}
+    if extra:
+        raise Refused(
+            _("A step of the chain has a channel, wait and until, but not %s.") % ", ".join(sorted(extra)),
+            field="chain",
+        )
+    wait = step.get("wait")
+    if wait is not None and (type(wait) is not int or not 0 <= wait <= LONGEST_WAIT):
+        raise Refused(
+            _("%s may wait for up to 30 days, written in whole seconds.") % channel,
+            field="chain",
+        )
+    if wait is not None and last:
+        raise Refused(
+            _("%s is the last step, so nothing follows its wait. Add a channel or take the wait away.")
+            % channel,
+            field="chain",
+        )
+    if step.get("until", DELIVERED) not in UNTIL:
+        raise Refused(_("A step waits until it is delivered or until it is read."), field="chain")
+
+
+def longest_wait(chain: Sequence[dict[str, Any]]) -> timedelta:
+    """Return how long it may take until the last step is due."""
+    return timedelta(seconds=sum(step.get("wait") or 0 for step in chain))
+
+
+def check_end(*, chain: Sequence[dict[str, Any]], start: datetime, end: datetime | None) -> None:
+    """Raise Refused if it would expire before it is sent, or before its last step."""
+    if end is None:
+        return
+    if end <= start:
+        raise Refused(_("It would expire before it is sent. Choose a later end."), field="expires_at")
+    if end <= start + longest_wait(chain):
+        raise Refused(
+            _("It would expire before the last step of its chain. Choose a later end or shorter waits."),
+            field="expires_at",
+        )
 
 
 def check_class(*, message_class: str, topic: Topic | None) -> None:

@@ -21,6 +21,7 @@ from notifyhub.messaging.services.dispatches.checks import (
     check_chain,
     check_class,
     check_content,
+    check_end,
 )
 from notifyhub.staff.context import current_actor
 from notifyhub.staff.models import Team, User
@@ -68,9 +69,11 @@ def create_dispatch(
 ) -> Dispatch:
     """Commit a sending job and wake whoever plans it; return it.
 
-    `audience` is {"kind": "rule", "rule": …} or {"kind": "items"} with `items`; an `urgent` one does not wait
-    for the end of quiet hours. Raises Refused if the job
-    cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one state.
+    `chain` is the channels by step, and how long each but the last waits for what: [{"channel": "push",
+    "wait": seconds, "until": "delivered" or "read"}, …]. `audience` is {"kind": "rule", "rule": …} or
+    {"kind": "items"} with `items`. An `urgent` one does not wait for the end of quiet hours. Raises Refused
+    if the job cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one
+    state.
     """
     topic = topic or (template_version.template.topic if template_version else None)
     check_content(template_version=template_version, text=text)
@@ -79,8 +82,7 @@ def create_dispatch(
     check_audience(audience=audience, items=items)
     now = timezone.now()
     send_at = send_at or now
-    if expires_at is not None and expires_at <= max(now, send_at):
-        raise Refused(_("It would expire before it is sent. Choose a later end."), field="expires_at")
+    check_end(chain=chain, start=max(now, send_at), end=expires_at)
     if rate_per_second is not None and rate_per_second < 1:
         raise Refused(_("The rate must be at least one message a second."), field="rate_per_second")
     later = send_at > now + PLAN_AHEAD

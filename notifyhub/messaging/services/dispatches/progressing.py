@@ -1,4 +1,4 @@
-"""How far a dispatch is, in numbers that close."""
+"""How far a dispatch is, in numbers that close: messages and people apart."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from notifyhub.messaging.engine.counts import COLUMNS, Counts, count_dispatches
+from notifyhub.messaging.engine.reach import Reach, reach_of
 from notifyhub.messaging.models import Dispatch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part of sent.
+    """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part
+    of sent. People: people = reached + not_reached + people_open; reached got at least one message.
 
-    `rate_per_second` and `ends_at` are None while nothing is being sent.
+    `rate_per_second` and `ends_at` are None while nothing is being sent. `checks_open` batches wait for a
+    look whether a next step is needed, the first until `next_check_at`.
     """
 
     planned: int
@@ -25,6 +28,12 @@ class Progress:
     expired: int
     cancelled: int
     open: int
+    people: int
+    reached: int
+    not_reached: int
+    people_open: int
+    checks_open: int
+    next_check_at: datetime | None
     by_reason: dict[str, int]
     rate_per_second: float | None
     ends_at: datetime | None
@@ -33,7 +42,13 @@ class Progress:
 def progress(*, dispatch_id: int) -> Progress:
     """Return the live counts of a dispatch, from its batches; raises Dispatch.DoesNotExist."""
     dispatch = Dispatch.objects.get(pk=dispatch_id)
-    counts = count_dispatches([dispatch_id]).get(dispatch_id) or _kept(dispatch)
+    ended = dispatch.state in (Dispatch.State.FINISHED, Dispatch.State.CANCELLED)
+    counts = count_dispatches([dispatch_id]).get(dispatch_id)
+    if counts is None:
+        counts = _kept(dispatch)
+        reach = _kept_reach(dispatch, counts)
+    else:
+        reach = reach_of(dispatch_id, counts, ended=ended)
     rate = ends_at = None
     if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open:
         rate = dispatch.rate
@@ -42,6 +57,12 @@ def progress(*, dispatch_id: int) -> Progress:
         planned=counts.planned,
         **{name: getattr(counts, name) for name in COLUMNS},
         open=counts.open,
+        people=reach.people,
+        reached=reach.reached,
+        not_reached=reach.not_reached,
+        people_open=reach.open,
+        checks_open=0 if ended else counts.checks_open,
+        next_check_at=None if ended else counts.next_check_at,
         by_reason=counts.reasons,
         rate_per_second=rate,
         ends_at=ends_at,
@@ -51,4 +72,10 @@ def progress(*, dispatch_id: int) -> Progress:
 def _kept(dispatch: Dispatch) -> Counts:
     """Return the counts on the dispatch's row, for one whose batches are gone."""
     numbers = {name: getattr(dispatch, name) for name in COLUMNS}
-    return Counts(planned=dispatch.planned, reasons=dispatch.reasons, **numbers)
+    people = dispatch.people or dispatch.planned
+    return Counts(planned=dispatch.planned, people=people, reasons=dispatch.reasons, **numbers)
+
+
+def _kept_reach(dispatch: Dispatch, counts: Counts) -> Reach:
+    reached = dispatch.sent if dispatch.reached is None else dispatch.reached
+    return Reach(people=counts.people, reached=min(reached, counts.people), open=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from notifyhub.messaging.engine.chain import wake_for_failures
 from notifyhub.messaging.engine.counts import fold_counts
 from notifyhub.messaging.engine.early import COUNTED
 from notifyhub.messaging.models import Delivery, DeliveryEvent
@@ -204,6 +205,10 @@ def write_moves(cursor: Any, moves: list[Move]) -> None:
         for name, change in _count_change(move.before, move.after).items():
             changes[name].append(change)
     cursor.execute(sql.COUNT, {**scope, **changes})
+    failed = [move for move in moves if COUNTED[move.after] == "failed"]
+    wake_for_failures(
+        dispatches=[move.dispatch_id for move in failed], ids=[move.delivery_id for move in failed]
+    )
     told = [
         (move, reason, change)
         for move in moves

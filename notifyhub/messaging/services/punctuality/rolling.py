@@ -32,6 +32,8 @@ STEPS = 30
 FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTES_FOR = timedelta(hours=3)
 HOURS_FOR = timedelta(days=3)
+# Longer than any page looks back.
+PUNCTUALITY_FOR = timedelta(days=90)
 
 
 def roll_up(*, upto: datetime | None = None) -> int:
@@ -81,19 +83,23 @@ def _add(rows: list[Any]) -> int:
     for row in rows:
         hours[row[0], row[1]].append(row)
     for (message_class, hour), group in hours.items():
-        Punctuality.objects.get_or_create(message_class=message_class, hour=hour)
-        line = Punctuality.objects.select_for_update().get(message_class=message_class, hour=hour)
-        buckets = line.buckets or [0] * (len(BOUNDS) + 1)
+        line = _line(message_class, hour)
         for _class, _hour, bucket, cause, count in group:
-            buckets[bucket] += count
+            line.buckets[bucket] += count
             if cause:
                 line.late += count
                 line.causes[cause] = line.causes.get(cause, 0) + count
             else:
                 line.on_time += count
-        line.buckets = buckets
         line.save()
     return sum(row[4] for row in rows)
+
+
+def _line(message_class: str, hour: datetime) -> Punctuality:
+    Punctuality.objects.get_or_create(message_class=message_class, hour=hour)
+    line = Punctuality.objects.select_for_update().get(message_class=message_class, hour=hour)
+    line.buckets = line.buckets or [0] * (len(BOUNDS) + 1)
+    return line
 
 
 def fold_tallies(*, now: datetime | None = None) -> int:
@@ -112,4 +118,20 @@ def fold_tallies(*, now: datetime | None = None) -> int:
             }
             cursor.execute(sql.FOLD, values)
             made += cursor.rowcount
-    return made
+    return made + _fold_punctuality(now - PUNCTUALITY_FOR)
+
+
+@transaction.atomic
+def _fold_punctuality(edge: datetime) -> int:
+    """Add hours older than `edge` to one line a class, so that the metrics read a bounded number of rows."""
+    old = list(Punctuality.objects.select_for_update().filter(hour__lt=edge, hour__gt=FLOOR)[:1000])
+    for row in old:
+        line = _line(row.message_class, FLOOR)
+        line.on_time += row.on_time
+        line.late += row.late
+        line.buckets = [one + two for one, two in zip(line.buckets, row.buckets, strict=True)]
+        for cause, count in row.causes.items():
+            line.causes[cause] = line.causes.get(cause, 0) + count
+        line.save()
+    Punctuality.objects.filter(pk__in=[row.pk for row in old]).delete()
+    return len(old)

@@ -45,12 +45,15 @@ def _sentence(findings: dict[str, Finding]) -> tuple[str, list[str]]:
     return "green", [well]
 
 
-def _ticks() -> list[dict[str, Any]]:
+def _ticks() -> list[list[dict[str, Any]]]:
+    """Return the ticks in two halves that stand side by side, the most frequent first."""
     leases = {lease.name: lease for lease in TickLease.objects.all()}
-    return [
+    lines = [
         {"label": tick.label, "every": tick.every_seconds, "lease": leases.get(name)}
-        for name, tick in ticks.items()
+        for name, tick in sorted(ticks.items(), key=lambda pair: pair[1].every_seconds)
     ]
+    middle = (len(lines) + 1) // 2
+    return [lines[:middle], lines[middle:]]
 
 
 def _cause_links() -> dict[str, str]:

@@ -37,7 +37,7 @@ def read_workers(now: datetime, hour: Hour, halts: list[HaltLine]) -> list[dict[
                 "processes": int(row.detail.get("processes", 1)),
                 "memory": None if silent else row.detail.get("memory_mib") or None,
                 "minute": round(hour.rate(hour.by_node.get(row.name)) * 60),
-                "at": row.at,
+                "age": now - row.at,
                 "silent": silent,
                 "halt": halt,
                 "sends": "realtime" in codes or "bulk" in codes,

@@ -26,7 +26,10 @@ FROM (
         WHERE kind = 'unknown' AND at >= %(since)s ORDER BY at DESC LIMIT {LIMIT}
     ) v ORDER BY v.dispatch_id, v.delivery_id, v.at DESC
 ) e
-JOIN messaging_delivery d ON d.dispatch_id = e.dispatch_id AND d.id = e.delivery_id AND d.state = %(unknown)s
+CROSS JOIN LATERAL (
+    SELECT r.account_id FROM messaging_delivery r
+    WHERE r.dispatch_id = e.dispatch_id AND r.id = e.delivery_id AND r.state = %(unknown)s LIMIT 1
+) d
 LEFT JOIN messaging_provideraccount a ON a.id = coalesce(e.account_id, d.account_id)
 GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC
 """

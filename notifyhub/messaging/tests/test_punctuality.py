@@ -92,7 +92,7 @@ def test_it_is_late_from_when_it_was_accepted_not_from_when_it_should_have_been(
 
 def test_quiet_hours_move_what_is_due() -> None:
     row = handed_over(timedelta(minutes=61))
-    until = (NOW + timedelta(minutes=60)).isoformat()
+    until = f"until={NOW + timedelta(minutes=60):%Y-%m-%dT%H:%M:%SZ} zone=Asia/Shanghai"
     make_event(row, "delayed", at=NOW, worker=WORKER, code="quiet", detail=until)
     line = service_line()
     assert (line.on_time, line.late) == (1, 0)

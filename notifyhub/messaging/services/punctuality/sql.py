@@ -21,11 +21,19 @@ _EVENTS = """
     WHERE e.at > %(after)s AND e.at <= %(upto)s AND e.worker <> ''
 """
 
+# Dispatches and rows of the ledger are looked up one by one, by key: a plain join may read all of a table
+# that has grown for years.
 TALLY = f"""
-WITH e AS MATERIALIZED ({_EVENTS} AND e.kind = ANY(%(kinds)s))
+WITH e AS MATERIALIZED ({_EVENTS} AND e.kind = ANY(%(kinds)s)),
+g AS (
+    SELECT date_trunc('minute', e.at) AS minute, e.dispatch_id, e.account_id, e.node, e.kind, count(*) AS n
+    FROM e GROUP BY 1, 2, 3, 4, 5
+)
 INSERT INTO messaging_sendtally (minute, message_class, priority, account_id, node, kind, count)
-SELECT date_trunc('minute', e.at), j.message_class, j.priority, e.account_id, e.node, e.kind, count(*)
-FROM e JOIN messaging_dispatch j ON j.id = e.dispatch_id
+SELECT g.minute, j.message_class, j.priority, g.account_id, g.node, g.kind, sum(g.n)
+FROM g CROSS JOIN LATERAL (
+    SELECT message_class, priority FROM messaging_dispatch WHERE id = g.dispatch_id LIMIT 1
+) j
 GROUP BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (minute, message_class, priority, account_id, node, kind)
 DO UPDATE SET count = messaging_sendtally.count + excluded.count
@@ -37,76 +45,86 @@ DO UPDATE SET count = messaging_sendtally.count + excluded.count
 # rate of its own, or the account gave all it is allowed to. What is left waited for a free worker.
 WAITS = f"""
 WITH e AS MATERIALIZED ({_EVENTS} AND e.kind = 'sent'),
-target AS (SELECT message_class, make_interval(secs => target_seconds) AS span FROM messaging_sendingpolicy),
-w AS MATERIALIZED (
-    SELECT e.at, e.dispatch_id, e.delivery_id, e.account_id, j.message_class, j.rate_per_second, d.channel,
-           greatest(d.send_at, j.created_at) AS due, t.span
-    FROM e
-    JOIN messaging_dispatch j ON j.id = e.dispatch_id
-    JOIN target t ON t.message_class = j.message_class
-    JOIN messaging_delivery d ON d.dispatch_id = e.dispatch_id AND d.id = e.delivery_id
-), put AS (
-    SELECT w.dispatch_id, w.delivery_id,
-           max(CASE WHEN v.detail ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T'
-                    THEN v.detail::timestamptz END) AS until
-    FROM w JOIN messaging_deliveryevent v ON v.dispatch_id = w.dispatch_id AND v.delivery_id = w.delivery_id
-    WHERE w.at - w.due > w.span AND v.kind = 'delayed' AND v.at <= w.at
-    GROUP BY 1, 2
-), side AS (
-    SELECT b.dispatch_id, i AS delivery_id, max(b.not_before) AS until
-    FROM messaging_batch b CROSS JOIN LATERAL unnest(b.ids) AS i
-    WHERE b.dispatch_id IN (SELECT dispatch_id FROM put WHERE until IS NULL) AND b.ids IS NOT NULL
-    GROUP BY 1, 2
+job AS MATERIALIZED (
+    SELECT x.dispatch_id, j.message_class, j.rate_per_second, j.created_at,
+           make_interval(secs => t.target_seconds) AS span
+    FROM (SELECT DISTINCT dispatch_id FROM e) x
+    CROSS JOIN LATERAL (
+        SELECT message_class, rate_per_second, created_at FROM messaging_dispatch
+        WHERE id = x.dispatch_id LIMIT 1
+    ) j
+    JOIN messaging_sendingpolicy t ON t.message_class = j.message_class
+), w AS MATERIALIZED (
+    SELECT e.at, e.dispatch_id, e.delivery_id, e.account_id, job.message_class, job.rate_per_second,
+           d.channel, greatest(d.send_at, job.created_at) AS due, job.span
+    FROM e JOIN job USING (dispatch_id)
+    CROSS JOIN LATERAL (
+        SELECT r.channel, r.send_at FROM messaging_delivery r
+        WHERE r.dispatch_id = e.dispatch_id AND r.id = e.delivery_id LIMIT 1
+    ) d
 ), due AS MATERIALIZED (
-    SELECT w.*, greatest(w.due, coalesce(put.until, side.until)) AS moved
-    FROM w LEFT JOIN put USING (dispatch_id, delivery_id)
-    LEFT JOIN side ON side.dispatch_id = put.dispatch_id AND side.delivery_id = put.delivery_id
-), late AS MATERIALIZED (
-    SELECT due.*, due.at - due.moved - due.span AS over FROM due WHERE due.at - due.moved > due.span
-), pause AS MATERIALIZED (
-    SELECT a.object_id::bigint AS dispatch_id, a.at AS since,
+    SELECT w.*, told.tries, told.died, greatest(w.due, told.until) AS moved
+    FROM w LEFT JOIN LATERAL (
+        SELECT max(CASE WHEN v.kind = 'delayed' THEN
+                   substring(v.detail FROM 'until=([0-9-]{{10}}T[0-9:.]+[Z0-9:+-]*)')::timestamptz
+               END) AS until,
+               count(*) FILTER (WHERE v.kind = 'retry') AS tries,
+               coalesce(bool_or(v.kind = 'retry' AND v.code = 'worker_died'), FALSE) AS died
+        FROM messaging_deliveryevent v
+        WHERE v.dispatch_id = w.dispatch_id AND v.delivery_id = w.delivery_id AND v.at BETWEEN w.due AND w.at
+          AND w.at - w.due > w.span
+    ) told ON TRUE
+), edge AS MATERIALIZED (
+    SELECT date_trunc('minute', min(moved)) AS since, max(at) AS until FROM due WHERE at - moved > span
+), shut AS MATERIALIZED (
+    SELECT DISTINCT a.channel, s.minute FROM edge
+    JOIN messaging_sendtally s ON s.minute BETWEEN edge.since AND edge.until
+    JOIN messaging_provideraccount a ON a.id = s.account_id
+    WHERE s.kind = 'circuit'
+), full_ AS MATERIALIZED (
+    SELECT s.account_id, s.minute FROM edge
+    JOIN messaging_sendtally s ON s.minute BETWEEN edge.since AND edge.until
+    JOIN messaging_provideraccount a ON a.id = s.account_id
+    WHERE s.kind = 'sent'
+    GROUP BY s.account_id, s.minute, a.rate_per_second HAVING sum(s.count) >= 48 * a.rate_per_second
+), stop AS MATERIALIZED (
+    SELECT a.object_id::bigint AS dispatch_id, '' AS scope, '' AS value, a.at AS since,
            coalesce((SELECT min(b.at) FROM staff_auditentry b
                      WHERE b.object_type = a.object_type AND b.object_id = a.object_id
                        AND b.verb = 'resume_dispatch' AND b.at > a.at), 'infinity') AS until
     FROM staff_auditentry a
     WHERE a.object_type = 'messaging.dispatch' AND a.verb = 'pause_dispatch'
-      AND a.object_id IN (SELECT DISTINCT dispatch_id::text FROM late)
-), why AS (
-    SELECT l.message_class, l.moved, l.at, l.dispatch_id, l.delivery_id, CASE
-        WHEN tried.died THEN 'worker_died'
-        WHEN stood.span >= l.over THEN 'paused'
-        WHEN EXISTS (
-            SELECT 1 FROM messaging_sendtally s JOIN messaging_provideraccount a ON a.id = s.account_id
-            WHERE s.kind = 'circuit' AND a.channel = l.channel
-              AND s.minute BETWEEN date_trunc('minute', l.moved) AND l.at) THEN 'circuit'
-        WHEN tried.died IS NOT NULL THEN 'retry'
-        WHEN l.rate_per_second IS NOT NULL OR EXISTS (
-            SELECT 1 FROM messaging_sendtally s JOIN messaging_provideraccount a ON a.id = s.account_id
-            WHERE s.kind = 'sent' AND s.account_id = l.account_id
-              AND s.minute BETWEEN date_trunc('minute', l.moved) AND l.at
-            GROUP BY s.minute, a.rate_per_second HAVING sum(s.count) >= 48 * a.rate_per_second) THEN 'rate'
-        ELSE 'queue' END AS cause
-    FROM late l
-    CROSS JOIN LATERAL (
-        SELECT bool_or(v.code = 'worker_died') AS died FROM messaging_deliveryevent v
-        WHERE v.dispatch_id = l.dispatch_id AND v.delivery_id = l.delivery_id AND v.kind = 'retry'
-    ) tried
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(least(i.until, l.at) - greatest(i.since, l.moved)), interval '0') AS span FROM (
-            SELECT p.since, p.until FROM pause p WHERE p.dispatch_id = l.dispatch_id
-            UNION ALL
-            SELECT h.placed_at, coalesce(h.lifted_at, 'infinity') FROM messaging_halt h
-            WHERE h.scope = 'all' OR (h.scope = 'class' AND h.value = l.message_class)
-               OR (h.scope = 'channel' AND h.value = l.channel)
-               OR (h.scope = 'account' AND h.value = l.account_id::text)
-               OR (h.scope = 'restored' AND l.moved < h.placed_at)
-        ) i WHERE i.since < l.at AND i.until > l.moved
-    ) stood
+      AND a.object_id IN (SELECT DISTINCT dispatch_id::text FROM due WHERE at - moved > span)
+    UNION ALL
+    SELECT NULL, h.scope, h.value, h.placed_at, coalesce(h.lifted_at, 'infinity')
+    FROM messaging_halt h, edge
+    WHERE h.placed_at < edge.until AND (h.lifted_at IS NULL OR h.lifted_at > edge.since)
 )
-SELECT due.message_class, date_trunc('hour', due.moved),
-       width_bucket(greatest(extract(epoch FROM due.at - due.moved), 0)::float8, %(bounds)s::float8[]),
-       coalesce(why.cause, ''), count(*)
-FROM due LEFT JOIN why USING (dispatch_id, delivery_id, at)
+SELECT l.message_class, date_trunc('hour', l.moved),
+       width_bucket(greatest(extract(epoch FROM l.at - l.moved), 0)::float8, %(bounds)s::float8[]),
+       CASE
+           WHEN l.at - l.moved <= l.span THEN ''
+           WHEN l.died THEN 'worker_died'
+           WHEN stood.span >= l.at - l.moved - l.span THEN 'paused'
+           WHEN EXISTS (SELECT 1 FROM shut WHERE shut.channel = l.channel
+                        AND shut.minute BETWEEN date_trunc('minute', l.moved) AND l.at) THEN 'circuit'
+           WHEN l.tries > 0 THEN 'retry'
+           WHEN l.rate_per_second IS NOT NULL OR EXISTS (
+               SELECT 1 FROM full_ WHERE full_.account_id = l.account_id
+                 AND full_.minute BETWEEN date_trunc('minute', l.moved) AND l.at) THEN 'rate'
+           ELSE 'queue'
+       END, count(*)
+FROM due l
+LEFT JOIN LATERAL (
+    SELECT coalesce(sum(least(i.until, l.at) - greatest(i.since, l.moved)), interval '0') AS span
+    FROM stop i
+    WHERE i.since < l.at AND i.until > l.moved AND l.at - l.moved > l.span AND (
+        i.dispatch_id = l.dispatch_id OR i.scope = 'all'
+        OR (i.scope = 'class' AND i.value = l.message_class)
+        OR (i.scope = 'channel' AND i.value = l.channel)
+        OR (i.scope = 'account' AND i.value = l.account_id::text)
+        OR (i.scope = 'restored' AND l.moved < i.since))
+) stood ON TRUE
 GROUP BY 1, 2, 3, 4
 """
 

@@ -63,6 +63,13 @@ def _seconds(name: str, default: int) -> int:
     return int(text)
 
 
+def _days(name: str, default: int) -> int:
+    text = env.str(name, default=str(default))
+    if not (text.isascii() and text.isdecimal() and int(text) <= 36500):
+        raise ImproperlyConfigured(f"{name} must be a number of days from 0 (keep) to 36500, not “{text}”.")
+    return int(text)
+
+
 if not all(_is_field_key(item) for item in FIELD_KEYS):
     raise ImproperlyConfigured(
         "FIELD_KEYS must be a comma-separated list of id:base64, 32 bytes each, newest first."
@@ -293,6 +300,16 @@ TRACKING_SECONDS = env.float("NOTIFYHUB_TRACKING_SECONDS", default=1.0)
 ALLOW_RECIPIENTS = env.list("NOTIFYHUB_ALLOW_RECIPIENTS", default=["*"] if PRODUCTION and not DEBUG else [])
 # Hosts of providers that may lie in our own network, also in production.
 PRIVATE_ENDPOINTS = [host.strip().lower() for host in env.list("NOTIFYHUB_PRIVATE_ENDPOINTS", default=[])]
+
+# Who may read /metrics from elsewhere than this machine.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# How long what was sent is kept, in days; 0 keeps it for ever. Whole partitions are dropped.
+KEEP_DAYS = {
+    "events": _days("NOTIFYHUB_KEEP_EVENTS_DAYS", 400),
+    "copies": _days("NOTIFYHUB_KEEP_COPIES_DAYS", 180),
+    "counts": _days("NOTIFYHUB_KEEP_COUNTS_DAYS", 100),
+    "ledger": _days("NOTIFYHUB_KEEP_LEDGER_DAYS", 400),
+}
 
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 SIMPLE_HISTORY_REVERT_DISABLED = True

@@ -5,14 +5,14 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.console.operations import operations
+from notifyhub.console.operations import operations, troubles
 from notifyhub.core import registry
 from notifyhub.core.registry import DashboardCard, NavItem
 
 
 def operations_card(request: Any) -> str:
     """Return the operations page as one card."""
-    return render_to_string("console/operations_body.html", operations(), request)
+    return render_to_string("console/operations/body.html", {**operations(), "may_act": False}, request)
 
 
 def register() -> None:
@@ -41,6 +41,7 @@ def register() -> None:
             icon="monitor_heart",
             url_name="admin:console_operations",
             permission="staff.view_operations",
+            badge=lambda request: troubles(request) or None,
         ),
         order=0,
     )

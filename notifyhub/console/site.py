@@ -15,11 +15,14 @@ class ConsoleSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         from notifyhub.console import views
+        from notifyhub.console.operations import views as machine_room
 
         own = [
             path("card/<str:name>/", self.admin_view(views.card), name="console_card"),
-            path("operations/", self.admin_view(views.operations_page), name="console_operations"),
-            path("operations/body/", self.admin_view(views.operations_body), name="console_operations_body"),
+            *(
+                path(f"operations/{route}", self.admin_view(view), name=f"console_operations{name}")
+                for route, view, name in machine_room.routes
+            ),
             path("find/", self.admin_view(views.search), name="console_search"),
         ]
         return [*own, *super().get_urls()]

@@ -1,18 +1,15 @@
-"""One dashboard card, the operations page, and the search over everything."""
+"""One dashboard card, and the search over everything."""
 
 import logging
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from notifyhub.console.boards import may_see
-from notifyhub.console.operations import operations
 from notifyhub.core.registry import dashboard_cards
 from notifyhub.core.registry import search as sources
 
@@ -51,32 +48,3 @@ def search(request: HttpRequest) -> HttpResponse:
             if hits:
                 groups.append({"name": name, "hits": hits})
     return render(request, "nh/search_results.html", {"groups": groups, "term": term})
-
-
-def _operators_only(request: HttpRequest) -> None:
-    user: Any = request.user
-    if not user.has_perm("staff.view_operations"):
-        raise PermissionDenied
-
-
-@never_cache
-@require_GET
-def operations_page(request: HttpRequest) -> HttpResponse:
-    """Answer with the operations page: is it working, and if not, what is broken."""
-    _operators_only(request)
-    context = {
-        **admin.site.each_context(request),
-        **operations(),
-        "title": _("Operations"),
-        "crumbs": [(_("System"), ""), (_("Operations"), "")],
-        "is_fullwidth": "1",
-    }
-    return render(request, "console/operations.html", context)
-
-
-@never_cache
-@require_GET
-def operations_body(request: HttpRequest) -> HttpResponse:
-    """Answer with the part of the operations page that is refreshed."""
-    _operators_only(request)
-    return render(request, "console/operations_body.html", operations())

@@ -91,3 +91,14 @@ def blind_index(value: str, *, purpose: str) -> bytes:
     A keyed hash is needed since all 10^11 phone numbers are hashed in minutes without one.
     """
     return hmac.digest(_ring()[2], f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]
+
+
+def fingerprints() -> dict[str, str]:
+    """Return {key id: fingerprint} of the configured keys, newest first; a fingerprint tells nothing about
+    its key but whether two are the same."""
+    found = {}
+    for item in settings.FIELD_KEYS:
+        name, _, encoded = item.partition(":")
+        raw = base64.b64decode(encoded, validate=True)
+        found[name] = hmac.new(raw, b"notifyhub key fingerprint v1", hashlib.sha256).hexdigest()[:16]
+    return found

@@ -25,6 +25,7 @@ class MessagingConfig(AppConfig):
         )
         from notifyhub.messaging.channels.registry import register_backends
         from notifyhub.messaging.defaults import create_defaults
+        from notifyhub.messaging.services.halts import restored
 
         roles.register()
         navigation.register()
@@ -35,4 +36,5 @@ class MessagingConfig(AppConfig):
         ticks.register()
         demo.register()
         doctor.register()
+        restored.register()
         post_migrate.connect(create_defaults, sender=self)

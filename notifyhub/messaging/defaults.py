@@ -7,6 +7,14 @@ from django.utils.translation import override
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import ProviderAccount, SendingPolicy
 
+# From due to handed over, in seconds: what a class promises unless its policy says otherwise.
+TARGETS = {
+    MessageClass.TRANSACTIONAL: 10,
+    MessageClass.SERVICE: 120,
+    MessageClass.PROMOTIONAL: 1800,
+    MessageClass.INFORMATIONAL: 1800,
+}
+
 
 def create_defaults(**kwargs: Any) -> None:
     """Make one sandbox account per channel and one policy per message class, where there is none.
@@ -23,5 +31,6 @@ def create_defaults(**kwargs: Any) -> None:
                 )
     for message_class in MessageClass:
         SendingPolicy.objects.get_or_create(
-            message_class=message_class.value, defaults={"channels": list(Channel.values)}
+            message_class=message_class.value,
+            defaults={"channels": list(Channel.values), "target_seconds": TARGETS[message_class]},
         )

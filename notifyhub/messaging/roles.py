@@ -5,6 +5,8 @@ from notifyhub.staff import roles
 
 READ = ("messaging.view_template", "messaging.view_dispatch", "messaging.view_delivery")
 WRITE_TEMPLATES = ("messaging.add_template", "messaging.change_template")
+# Halts, resuming, draining, probing: what the operations page presses.
+STEER = ("messaging.view_halt", "messaging.add_halt", "messaging.change_halt")
 
 GRANTS = [
     *(
@@ -30,6 +32,7 @@ GRANTS = [
         permissions=(
             "messaging.control_dispatch",
             "messaging.settle_delivery",
+            *STEER,
             "messaging.view_provideraccount",
             "messaging.add_provideraccount",
             "messaging.change_provideraccount",
@@ -40,6 +43,7 @@ GRANTS = [
             "messaging.change_sendingpolicy",
         ),
     ),
+    RoleGrant(role=roles.ADMINISTRATOR, permissions=STEER),
 ]
 
 

@@ -18,6 +18,9 @@ from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
+from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
+from notifyhub.messaging.services.punctuality import roll_up
+from notifyhub.messaging.services.punctuality.rolling import fold_tallies
 
 MONTHS_AHEAD = 3
 
@@ -45,12 +48,12 @@ def make_partitions() -> int:
     """Make the ledger's partitions ahead of need; return how many were looked at."""
     now = timezone.now()
     for ahead in range(MONTHS_AHEAD + 1):
-        for table in ("messaging_deliveryevent", "messaging_messagecopy"):
+        for table in MONTHLY.values():
             create_month_partition(table, now, ahead=ahead)
     last = Dispatch.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     low = (last // RANGE + 1) * RANGE
     create_range_partition("messaging_delivery", low, low + RANGE, options=LEAF_OPTIONS)
-    return 2 * (MONTHS_AHEAD + 1) + 1
+    return len(MONTHLY) * (MONTHS_AHEAD + 1) + 1
 
 
 def register() -> None:
@@ -71,5 +74,8 @@ def register() -> None:
             int(timedelta(hours=6).total_seconds()),
             _("Make ledger partitions"),
         ),
+        ("messaging.tally", roll_up, max(5, every), _("Count what was sent, and how punctually")),
+        ("messaging.fold", fold_tallies, 3600, _("Fold old counts")),
+        ("messaging.retention", drop_old_partitions, 6 * 3600, _("Drop what is older than it is kept")),
     ):
         ticks.register(name, Tick(run=run, every_seconds=seconds, label=label))

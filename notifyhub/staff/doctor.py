@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from kombu import Connection
@@ -15,9 +16,11 @@ from kombu import Connection
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
-from notifyhub.staff.services.heartbeats import BEAT, CANARY, QUEUES, WORKER
+from notifyhub.staff.services.heartbeats import BEAT, CANARY, CANARY_EVERY, QUEUES, WORKER
 
 SAMPLE = 500
+# A canary leaves with the first tick, or one period after the last; a tick more until it is stamped.
+WARM_UP = CANARY_EVERY + 15
 
 
 def check_database() -> Finding:
@@ -69,11 +72,24 @@ def _age(row: NodeBeat | None) -> float | None:
     return None if row is None else round((timezone.now() - row.at).total_seconds(), 1)
 
 
+def _warming(queue: str) -> bool:
+    """Say whether every living worker of that queue started so lately that nothing can have come through."""
+    edge = timezone.now() - timedelta(seconds=45)
+    starts = [
+        parse_datetime(row.detail.get("started", "")) or row.at - timedelta(days=1)
+        for row in NodeBeat.objects.filter(kind=WORKER, at__gte=edge)
+        if queue in row.queues.split(",")
+    ]
+    return bool(starts) and min(starts) > timezone.now() - timedelta(seconds=WARM_UP)
+
+
 def check_beat() -> Finding:
-    """Say how long ago beat rang."""
+    """Say how long ago beat rang; the housekeeping worker that hears it may have just started."""
     age = _age(NodeBeat.objects.filter(name=BEAT).first())
     limit = max(30, settings.TICK_SECONDS * 4)
     data = {"age_seconds": age, "limit_seconds": limit}
+    if (age is None or age > limit) and _warming("housekeeping"):
+        return Finding(level="ok", message=_("Warming up: beat has not rung yet."), data=data)
     if age is None:
         return Finding(level="error", message=_("Beat has never rung. Start it, and a worker."), data=data)
     if age > limit:
@@ -91,6 +107,13 @@ def check_canaries() -> Finding:
     rows = {row.queues: row for row in NodeBeat.objects.filter(kind=CANARY)}
     ages = {queue: _age(rows.get(queue)) for queue in QUEUES}
     silent = [queue for queue, age in ages.items() if age is None or age > 120]
+    if silent and all(_warming(queue) for queue in silent):
+        return Finding(
+            level="ok",
+            message=_("Warming up: the first canary is on its way through %(queues)s.")
+            % {"queues": ", ".join(silent)},
+            data={"age_seconds": ages, "warming_up": silent},
+        )
     if silent:
         return Finding(
             level="error",

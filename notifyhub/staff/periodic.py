@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.staff.services.api_keys import forget_usage
-from notifyhub.staff.services.heartbeats import send_canaries
+from notifyhub.staff.services.heartbeats import CANARY_EVERY, send_canaries
 from notifyhub.staff.services.idempotency import forget_answers
 from notifyhub.staff.services.jobs import revive_jobs, tidy_job_files
 from notifyhub.staff.services.sealing import seal_entries, seal_stragglers
@@ -18,7 +18,9 @@ def register() -> None:
         "seal_audit_stragglers",
         Tick(run=seal_stragglers, every_seconds=3600, label=_("Seal late audit entries")),
     )
-    ticks.register("canary", Tick(run=send_canaries, every_seconds=30, label=_("Canary through each queue")))
+    ticks.register(
+        "canary", Tick(run=send_canaries, every_seconds=CANARY_EVERY, label=_("Canary through each queue"))
+    )
     ticks.register(
         "tidy_job_files", Tick(run=tidy_job_files, every_seconds=3600, label=_("Delete old result files"))
     )

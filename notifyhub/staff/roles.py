@@ -51,6 +51,7 @@ GRANTS = [
             "staff.add_apikey",
             "staff.change_apikey",
             "staff.view_job",
+            "staff.view_operations",
             "staff.view_role",
             "staff.change_role",
             "django_celery_beat.view_periodictask",

@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 _EXPIRED = """
 SELECT b.id, b.dispatch_id, b.channel, b.priority, b.cursor, b.open_to, b.hi, b.ids, b.owner, b.reasons,
-       b.step, b.watch, b.chained, j.message_class
+       b.step, b.watch, b.chained, b.not_before, j.message_class
 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
 WHERE b.state = 1 AND b.lease_until < statement_timestamp()
 ORDER BY b.lease_until LIMIT 1 FOR UPDATE OF b SKIP LOCKED
@@ -69,7 +69,7 @@ _SIDE = """
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, state,
     epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
     step, watch, chained)
-VALUES (%(dispatch)s, %(channel)s, %(priority)s, %(lo)s, %(hi)s, %(rows)s, clock_timestamp(), %(lo)s - 1,
+VALUES (%(dispatch)s, %(channel)s, %(priority)s, %(lo)s, %(hi)s, %(rows)s, %(due)s, %(lo)s - 1,
     %(lo)s - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(step)s, %(watch)s, %(chained)s)
 """
 
@@ -167,6 +167,8 @@ def _add_side_batch(cursor: Any, batch: dict[str, Any], rows: list[int]) -> None
             "lo": min(rows),
             "hi": max(rows),
             "rows": rows,
+            # Due when it was due: a restored database holds it back like the rest of what is overdue.
+            "due": batch["not_before"],
             "step": batch["step"],
             "watch": batch["watch"],
             "chained": batch["chained"],

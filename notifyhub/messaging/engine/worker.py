@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import time
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
 from notifyhub.messaging.models.dispatch import Priority
+from notifyhub.staff.nodes import node_name
 
 # Nothing can be leased though something is due: an empty bucket, a paced dispatch, another worker's lock.
 PAUSE_SECONDS = 0.05
@@ -30,7 +30,7 @@ class Worker:
         self.transport = transport
         self.lease_seconds = float(settings.LEASE_SECONDS if lease_seconds is None else lease_seconds)
         self.window = window
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"[:120]
+        self.name = f"{node_name()[:90]}:{os.getpid()}:{secrets.token_hex(3)}"
 
     def drain(self, *, priority: int, seconds: float) -> int:
         """Work off what is due of that class for about `seconds`, at least one window; return how many rows

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0006_chain'),
+        ('messaging', '0008_ops'),
     ]
 
     operations = [

@@ -12,12 +12,14 @@ from notifyhub.messaging.models.provider import (
     SenderIdentity,
     SendingPolicy,
 )
+from notifyhub.messaging.models.tally import Bookmark, SendTally
 from notifyhub.messaging.models.template import Content, Link, Template, TemplateVersion
 
 __all__ = [
     "AccountGate",
     "Attachment",
     "Batch",
+    "Bookmark",
     "ChannelPolicy",
     "Content",
     "Delivery",
@@ -32,6 +34,7 @@ __all__ = [
     "ProviderAccount",
     "Punctuality",
     "SendCount",
+    "SendTally",
     "SenderIdentity",
     "SendingPolicy",
     "Template",

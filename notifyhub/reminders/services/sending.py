@@ -1,7 +1,8 @@
 """Handing due rows to messaging: one dispatch per rule and step, once."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection, transaction
@@ -11,7 +12,8 @@ from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import TemplateVersion
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.dispatches import create_dispatch
-from notifyhub.reminders.models import ReminderRule, ReminderStep
+from notifyhub.messaging.services.halts import held_before
+from notifyhub.reminders.models import Reminder, ReminderRule, ReminderStep
 from notifyhub.reminders.services.due_sql import DONE
 
 logger = logging.getLogger(__name__)
@@ -23,7 +25,8 @@ LIMIT = 50_000
 _DUE = """
 SELECT DISTINCT r.rule_id, r.step FROM reminders_reminder r
 JOIN reminders_reminderrule ru ON ru.id = r.rule_id AND ru.state = 'active'
-WHERE r.state = 'planned' AND r.due_at <= now() ORDER BY 1, 2
+WHERE r.state = 'planned' AND r.due_at <= now()
+  AND (%(held)s::timestamptz IS NULL OR r.due_at >= %(held)s) ORDER BY 1, 2
 """
 
 # The rows leave `planned` and become items of the dispatch in one statement: a second tick finds none.
@@ -33,6 +36,7 @@ WITH due AS (
     JOIN reminders_reminderrule ru ON ru.id = r.rule_id
     LEFT JOIN customers_order o ON o.id = r.order_id
     WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.state = 'planned' AND r.due_at <= now()
+      AND (%(held)s::timestamptz IS NULL OR r.due_at >= %(held)s)
       AND r.due_at >= now() - ru.grace_hours * interval '1 hour'
       AND ru.state = 'active' AND (o.id IS NULL OR NOT {DONE})
     ORDER BY r.id LIMIT %(limit)s
@@ -86,7 +90,13 @@ def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
             with connection.cursor() as cursor:
                 cursor.execute(
                     _HAND_OVER,
-                    {"rule": rule.pk, "step": step.number, "dispatch": dispatch.pk, "limit": LIMIT},
+                    {
+                        "rule": rule.pk,
+                        "step": step.number,
+                        "dispatch": dispatch.pk,
+                        "limit": LIMIT,
+                        "held": held_before(),
+                    },
                 )
                 moved = cursor.rowcount
             if not moved:
@@ -102,7 +112,7 @@ def send_due_reminders() -> int:
     A step that fails keeps no other from being sent; its error is raised in the end, for the tick's row.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_DUE)
+        cursor.execute(_DUE, {"held": held_before()})
         pairs = cursor.fetchall()
     steps = {
         (step.rule_id, step.number): step
@@ -123,3 +133,14 @@ def send_due_reminders() -> int:
     if failure is not None:
         raise failure
     return sent
+
+
+def skip_overdue(*, before: datetime) -> int:
+    """Give up the reminders that were due before a restore, as a person decided; return how many."""
+    rows = Reminder.objects.filter(state=Reminder.State.PLANNED, due_at__lt=before)
+    return rows.update(state=Reminder.State.SKIPPED, reason=Reminder.Reason.LATE, settled_at=timezone.now())
+
+
+def on_overdue_cancelled(before: datetime, **kwargs: Any) -> None:
+    """Receiver of messaging's signal: what was overdue at a restore shall not go out."""
+    skip_overdue(before=before)

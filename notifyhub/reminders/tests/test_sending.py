@@ -13,8 +13,9 @@ from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Order
 from notifyhub.customers.services.holds import place_hold
 from notifyhub.customers.tests.factories import make_customer
-from notifyhub.messaging.models import Delivery, Dispatch
+from notifyhub.messaging.models import Delivery, Dispatch, Halt
 from notifyhub.messaging.services import copies
+from notifyhub.messaging.services.halts import cancel_overdue, lift_halt
 from notifyhub.reminders.models import Reminder, ReminderRule
 from notifyhub.reminders.services import rules
 from notifyhub.reminders.services.planning import plan_reminders
@@ -111,6 +112,27 @@ def test_a_row_whose_order_was_paid_since_planning_is_not_handed_over() -> None:
     Order.objects.update(state="paid")
     assert send_due_reminders() == 0
     assert not Dispatch.objects.exists()
+
+
+def test_what_was_due_before_a_restore_waits_for_a_decision() -> None:
+    _make_due()
+    make_rule(spec(2, "hours"))
+    plan_reminders()
+    halt = Halt.objects.create(scope="restored", reason="Backup of yesterday")
+    assert send_due_reminders() == 0
+    lift_halt(halt_id=halt.pk)
+    assert send_due_reminders() == 1
+
+
+def test_what_was_due_before_a_restore_can_be_given_up() -> None:
+    _make_due()
+    make_rule(spec(2, "hours"))
+    plan_reminders()
+    Halt.objects.create(scope="restored", reason="Backup of yesterday")
+    cancel_overdue()
+    plan_reminders()
+    assert send_due_reminders() == 0
+    assert set(Reminder.objects.values_list("state", "reason")) == {("skipped", "late")}
 
 
 def test_a_step_without_a_published_text_waits_and_keeps_no_other_from_going() -> None:

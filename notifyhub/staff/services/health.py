@@ -1,6 +1,7 @@
 """One examination for `manage.py doctor` and for the operations page."""
 
 import logging
+from typing import Any
 
 from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
@@ -29,6 +30,15 @@ def examine() -> dict[str, Finding]:
                 data={"error": type(error).__name__},
             )
     return findings
+
+
+def report_of(findings: dict[str, Finding]) -> dict[str, Any]:
+    """Return the findings as `doctor --json` tells them, in plain values."""
+    checks = {
+        name: {"level": found.level, "message": str(found.message), "data": found.data}
+        for name, found in findings.items()
+    }
+    return {"ok": is_well(findings), "checks": checks}
 
 
 def is_well(findings: dict[str, Finding]) -> bool:

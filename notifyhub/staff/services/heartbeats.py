@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 QUEUES = ("realtime", "bulk", "housekeeping")
 BEAT, WORKER, CANARY = "beat", "worker", "canary"
 CANARY_TASK = "notifyhub.staff.tasks.canary_task"
+CANARY_EVERY = 30
 # A canary that waited longer than this says nothing new: the next one is already on its way.
 CANARY_LIFE = 60
 FORGET_AFTER = timedelta(days=1)

@@ -70,6 +70,35 @@ def test_old_signs_of_life_are_told_by_name() -> None:
     assert "bulk" in doctor.check_canaries().message
 
 
+def test_a_house_that_just_started_warms_up_before_anything_counts_as_wrong() -> None:
+    for seconds, level in ((5, "ok"), (90, "error")):
+        started = (timezone.now() - timedelta(seconds=seconds)).isoformat()
+        for queue in ("realtime", "bulk", "housekeeping"):
+            NodeBeat.objects.update_or_create(
+                name=f"{queue}@one",
+                defaults={
+                    "kind": "worker",
+                    "queues": queue,
+                    "at": timezone.now(),
+                    "detail": {"started": started},
+                },
+            )
+        assert doctor.check_canaries().level == level
+        assert doctor.check_beat().level == level
+    assert "Are their workers up?" in doctor.check_canaries().message
+
+
+def test_a_queue_without_a_worker_does_not_warm_up() -> None:
+    NodeBeat.objects.create(
+        name="bulk@one",
+        kind="worker",
+        queues="bulk",
+        at=timezone.now(),
+        detail={"started": timezone.now().isoformat()},
+    )
+    assert doctor.check_canaries().level == "error"
+
+
 def test_a_failing_tick_is_named() -> None:
     TickLease.objects.create(name="seal", error="ValueError: x\nmore")
     assert doctor.check_ticks().data == {"failing": {"seal": "ValueError: x"}}

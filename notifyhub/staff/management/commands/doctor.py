@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from notifyhub.staff.services.health import examine, is_well
+from notifyhub.staff.services.health import examine, is_well, report_of
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "WRONG  "}
 
@@ -23,13 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         findings = examine()
         if options["json"]:
-            checks = {
-                name: {"level": found.level, "message": str(found.message), "data": found.data}
-                for name, found in findings.items()
-            }
-            self.stdout.write(
-                json.dumps({"ok": is_well(findings), "checks": checks}, ensure_ascii=False, default=str)
-            )
+            self.stdout.write(json.dumps(report_of(findings), ensure_ascii=False, default=str))
         else:
             for name, found in findings.items():
                 self.stdout.write(f"{MARKS[found.level]}  {name}: {found.message}")

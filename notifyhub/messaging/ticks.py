@@ -17,10 +17,10 @@ from notifyhub.messaging.engine.reaper import reap_expired_leases
 from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
-from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
 from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
 from notifyhub.messaging.services.punctuality import roll_up
 from notifyhub.messaging.services.punctuality.rolling import fold_tallies
+from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
 
 MONTHS_AHEAD = 3
 

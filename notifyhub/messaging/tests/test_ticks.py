@@ -26,7 +26,7 @@ EVERY = (
 
 def test_every_tick_is_registered_and_may_run_at_any_time() -> None:
     names = {name for name, _ in ticks.items() if name.startswith("messaging.")}
-    assert names >= {f\"messaging.{one}\" for one in EVERY}
+    assert names >= {f"messaging.{one}" for one in EVERY}
     for _ in range(2):
         call_command("run_tick_once")
 

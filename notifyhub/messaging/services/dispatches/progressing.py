@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from notifyhub.messaging.engine.counts import COLUMNS, Counts, count_dispatches
+from notifyhub.messaging.engine.waiting import Waiting, count_waiting
 from notifyhub.messaging.models import Dispatch
 
 
@@ -13,7 +14,8 @@ from notifyhub.messaging.models import Dispatch
 class Progress:
     """planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part of sent.
 
-    `rate_per_second` and `ends_at` are None while nothing is being sent.
+    `rate_per_second` and `ends_at` are None while nothing is being sent. `waiting` of the open ones wait for
+    the end of quiet hours, the first until `waits_from`, the last until `waits_until`.
     """
 
     planned: int
@@ -28,6 +30,9 @@ class Progress:
     by_reason: dict[str, int]
     rate_per_second: float | None
     ends_at: datetime | None
+    waiting: int = 0
+    waits_from: datetime | None = None
+    waits_until: datetime | None = None
 
 
 def progress(*, dispatch_id: int) -> Progress:
@@ -35,9 +40,11 @@ def progress(*, dispatch_id: int) -> Progress:
     dispatch = Dispatch.objects.get(pk=dispatch_id)
     counts = count_dispatches([dispatch_id]).get(dispatch_id) or _kept(dispatch)
     rate = ends_at = None
-    if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open:
+    waiting = count_waiting(dispatch_id) if counts.open else Waiting()
+    if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open > waiting.rows:
         rate = dispatch.rate
-        ends_at = timezone.now() + timedelta(seconds=counts.open / rate)
+        if not waiting.rows:
+            ends_at = timezone.now() + timedelta(seconds=counts.open / rate)
     return Progress(
         planned=counts.planned,
         **{name: getattr(counts, name) for name in COLUMNS},
@@ -45,6 +52,9 @@ def progress(*, dispatch_id: int) -> Progress:
         by_reason=counts.reasons,
         rate_per_second=rate,
         ends_at=ends_at,
+        waiting=waiting.rows,
+        waits_from=waiting.first,
+        waits_until=waiting.last,
     )
 
 

@@ -44,12 +44,12 @@ def make_partitions() -> int:
     """Make the ledger's partitions ahead of need; return how many were looked at."""
     now = timezone.now()
     for ahead in range(MONTHS_AHEAD + 1):
-        for table in ("messaging_deliveryevent", "messaging_messagecopy"):
+        for table in ("messaging_deliveryevent", "messaging_messagecopy", "messaging_sendcount"):
             create_month_partition(table, now, ahead=ahead)
     last = Dispatch.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     low = (last // RANGE + 1) * RANGE
     create_range_partition("messaging_delivery", low, low + RANGE, options=LEAF_OPTIONS)
-    return 2 * (MONTHS_AHEAD + 1) + 1
+    return 3 * (MONTHS_AHEAD + 1) + 1
 
 
 def register() -> None:

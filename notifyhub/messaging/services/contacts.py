@@ -1,6 +1,7 @@
 """Contacts that no dispatch made: a call about a bill counts like a message about it."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -24,7 +25,7 @@ def note_subject_contact(*, customer_id: int, subject_ref: str, at: datetime | N
     """
     customer = Customer.objects.only("id", "merged_into_id", "time_zone").get(pk=customer_id)
     moment = at or timezone.now()
-    values = {
+    values: dict[str, Any] = {
         "customer": customer.merged_into_id or customer.pk,
         "respect": subject_respect(subject_ref),
         "day": moment.astimezone(zone_of(customer.time_zone)).date(),

@@ -12,14 +12,13 @@ from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.gates import gates_of
 from notifyhub.messaging.engine.plan_limits import Clock, clocks_of
+from notifyhub.messaging.engine.plan_range import all_zones, know_tables, last_id, next_range
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
 from notifyhub.messaging.engine.quiet import QUIET
 from notifyhub.messaging.models import Batch, DeliveryEvent, Dispatch
 
 logger = logging.getLogger(__name__)
 
-# The id block of the sequence is as large (see the first migration), so one range fits into one block.
-CHUNK = 50_000
 BATCH_ROWS = 500
 # A dispatch for later is planned this long before it is due, so that the plan is fresh and the start on time.
 PLAN_AHEAD = timedelta(minutes=2)
@@ -61,15 +60,6 @@ SELECT %(dispatch)s, %(channel)s, %(priority)s, lo, least(lo + %(rows)s - 1, %(l
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(rows)s) AS lo
 """
 
-# One row per zone of the range, or one for all of it.
-_BOUND = """
-SELECT zone, max(id), count(*) FROM (
-    SELECT {column} AS id, {zone} AS zone FROM {table}
-    WHERE {column} > %(low)s AND {column} <= %(until)s AND ({where})
-    ORDER BY {column} LIMIT %(chunk)s
-) AS chunk GROUP BY zone
-"""
-
 
 def open_scheduled() -> int:
     """Let those scheduled dispatches be planned that are due soon; return how many there were."""
@@ -108,8 +98,8 @@ def plan_chunk(*, dispatch_id: int) -> bool:
         cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         low, until = dispatch.plan_cursor, dispatch.plan_until
         if until is None:
-            until = _last_id(cursor, gates)
-        high, zones = _next_bound(cursor, gates, low=low, until=until)
+            until = last_id(cursor, gates)
+        high, zones = next_range(cursor, gates, low=low, until=until)
         mine = Dispatch.objects.filter(
             pk=dispatch_id, state=Dispatch.State.PLANNING, plan_cursor=low, plan_until=dispatch.plan_until
         ).update(plan_cursor=high, plan_until=until)
@@ -135,37 +125,6 @@ def _give_up(dispatch: Dispatch, refusal: Refused) -> None:
         to=Dispatch.State.CANCELLING,
         pause_reason=str(refusal)[:200],
     )
-
-
-def _source(gates: Gates) -> dict[str, str]:
-    zone = "c.time_zone" if gates.has_zones else "''"
-    if gates.audience is not None:
-        return {"column": "c.id", "zone": zone, "table": "customers_customer c", "where": gates.audience}
-    table = "messaging_dispatchitem i"
-    if gates.has_zones:
-        table += " JOIN customers_customer c ON c.id = i.customer_id"
-    return {"column": "i.item", "zone": zone, "table": table, "where": "i.dispatch_id = %(dispatch)s"}
-
-
-def _last_id(cursor: Any, gates: Gates) -> int:
-    """Return the last id there is now, so that customers who arrive later do not stretch the plan."""
-    if gates.audience is not None:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM customers_customer")
-    else:
-        cursor.execute(
-            "SELECT coalesce(max(item), 0) FROM messaging_dispatchitem WHERE dispatch_id = %s",
-            [gates.dispatch_id],
-        )
-    return int(cursor.fetchone()[0])
-
-
-def _next_bound(cursor: Any, gates: Gates, *, low: int, until: int) -> tuple[int, list[str]]:
-    """Return up to which id the next range goes, as many recipients as one id block holds, and its zones."""
-    values = {"low": low, "until": until, "chunk": CHUNK, "dispatch": gates.dispatch_id}
-    cursor.execute(_BOUND.format(**_source(gates)), values)
-    found = cursor.fetchall()
-    full = sum(count for _zone, _last, count in found) == CHUNK
-    return max(last for _zone, last, _count in found) if full else until, [row[0] for row in found]
 
 
 def _judged(
@@ -239,13 +198,8 @@ def forecast_counts(gates: Gates) -> list[tuple[str, str, datetime, int]]:
     """Return (channel, reason, send time, people) as planning would decide now; the reason is "" for those
     sent to."""
     with connection.cursor() as cursor:
-        high = _last_id(cursor, gates)
-        zones: list[str] = []
-        if gates.has_zones:
-            source = _source(gates)
-            everybody = "SELECT DISTINCT {zone} FROM {table} WHERE {where}"
-            cursor.execute(everybody.format(**source), {"dispatch": gates.dispatch_id})
-            zones = [row[0] for row in cursor.fetchall()]
+        high, zones = last_id(cursor, gates), all_zones(cursor, gates)
+        know_tables(cursor, gates, high)
         judged, params = _judged(gates, low=-1, high=high, earlier=False, zones=zones)
         cursor.execute(
             f"{judged} SELECT channel, reason, send_at, count(*) FROM judged "

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import connection
 
+from notifyhub.messaging.engine.asks import asks_of
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.quiet import zone_of
-from notifyhub.messaging.engine.reserve import Taken, asks_of, give_back
+from notifyhub.messaging.engine.reserve import Taken, give_back
 from notifyhub.messaging.engine.respects import text_respect
 from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.services.copies import show_many

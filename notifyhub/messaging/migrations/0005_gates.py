@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='sendcount',
+            options={'verbose_name': 'send count', 'verbose_name_plural': 'send counts'},
+        ),
         migrations.AddField(
             model_name='batch',
             name='waits_for',

@@ -14,11 +14,12 @@ from notifyhub.customers.models import Customer
 from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.channels.memory import MemoryBackend
 from notifyhub.messaging.engine.accounts import Accounts
+from notifyhub.messaging.engine.asks import Refusal, asks_of
 from notifyhub.messaging.engine.compose import Composer
 from notifyhub.messaging.engine.lease import take_lease
 from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
-from notifyhub.messaging.engine.reserve import Claim, Refusal, Taken, asks_of, give_back, reserve
+from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import RESPECT_SQL, cap_respect, respect_of
 from notifyhub.messaging.engine.returns import give_back_for
 from notifyhub.messaging.engine.transport import Transport

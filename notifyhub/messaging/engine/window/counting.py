@@ -4,9 +4,10 @@ from datetime import date
 
 from django.db import connection
 
+from notifyhub.messaging.engine.asks import Refusal, asks_of
 from notifyhub.messaging.engine.judge import IN_DOUBT
 from notifyhub.messaging.engine.quiet import zone_of
-from notifyhub.messaging.engine.reserve import Claim, Refusal, asks_of, give_back, reserve
+from notifyhub.messaging.engine.reserve import Claim, give_back, reserve
 from notifyhub.messaging.engine.respects import text_respect
 from notifyhub.messaging.engine.returns import give_back_for
 from notifyhub.messaging.engine.window.parts import Draft, Plan

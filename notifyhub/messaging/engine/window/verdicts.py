@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from notifyhub.messaging.engine.asks import facts, stamp
 from notifyhub.messaging.engine.compose import Row
 from notifyhub.messaging.engine.quiet import QUIET
-from notifyhub.messaging.engine.reserve import facts, stamp
 from notifyhub.messaging.engine.write import Verdict
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 

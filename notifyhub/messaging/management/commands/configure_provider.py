@@ -44,8 +44,7 @@ class Command(BaseCommand):
                     backend=options["backend"],
                     name=options["name"],
                     values=values,
-                    **usual_hours(channel=options["channel"], backend=options["backend"]),
-                    **changes,
+                    **{**usual_hours(channel=options["channel"], backend=options["backend"]), **changes},
                 )
             elif (known.channel, known.backend) != (options["channel"], options["backend"]):
                 raise CommandError(

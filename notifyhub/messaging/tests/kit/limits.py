@@ -84,7 +84,8 @@ def assert_counters_are_the_ledger(message_class: str = "promotional", channel: 
     rows = SendCount.objects.filter(respect=cap_respect(message_class, channel))
     for customer, number in rows.values_list("customer_id", "used"):
         counters[customer] += number
-    assert +counters == +ledger
+    wrong = {one: (counters[one], ledger[one]) for one in counters | ledger if counters[one] != ledger[one]}
+    assert not wrong, f"customer: (counted, in the ledger) {wrong}"
 
 
 def counter_rows() -> int:

@@ -11,7 +11,7 @@ from notifyhub.messaging.models import Delivery
 Reason = Delivery.Reason
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Ask:
     """One limit that a message must keep to."""
 
@@ -32,7 +32,7 @@ class Refusal:
     detail: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Count:
     """The counter of one customer in one respect: how often on which days, and when last."""
 

@@ -5,10 +5,9 @@ Then it looks at what was there before, decides message by message, and gives ba
 All of that commits with the opening of the window or not at all.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
@@ -16,28 +15,34 @@ from django.db import connection
 from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
 
 Key = tuple[int, int]
+CounterKey = tuple[int, int, int]
+
+# Days travel as numbers and lists as text: so many dates would cost more to write down than to count.
+_EPOCH = date(2000, 1, 1).toordinal()
+_DAY = "date '2000-01-01' + "
 
 # The time of the last stays until we know whether this one counts: a gap is measured to it.
-_TAKE = """
+_TAKE = f"""
 INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
-SELECT w.customer_id, w.respect, w.day, w.used, w.at
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[], %(used)s::smallint[],
-            %(at)s::timestamptz[]) AS w(customer_id, respect, day, used, at)
+SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
+FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
+    AS w(customer_id, respect, day, used)
 ORDER BY w.customer_id, w.respect, w.day
 ON CONFLICT (customer_id, respect, day) DO UPDATE
 SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
-RETURNING t.customer_id, t.respect, t.used, t.at
+RETURNING t.customer_id, t.respect, t.used, CASE WHEN t.at <> %(at)s THEN t.at END
 """
 
 # A second statement, since only a new snapshot shows what others committed while we waited for their locks.
 # Each counter is found by its key: the inner LIMIT keeps it a look-up whatever the statistics say.
-_BEFORE = """
+_BEFORE = f"""
 SELECT w.customer_id, w.respect, n.day, n.used, n.at
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[], %(since)s::date[])
+FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(since)s::int[])
     AS w(customer_id, respect, day, since)
 CROSS JOIN LATERAL (
     SELECT c.day, c.used, c.at FROM messaging_sendcount c
-    WHERE c.customer_id = w.customer_id AND c.respect = w.respect AND c.day >= w.since AND c.day <> w.day
+    WHERE c.customer_id = w.customer_id AND c.respect = w.respect
+      AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.day
       AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date AND c.used > 0
     ORDER BY c.customer_id, c.respect, c.day LIMIT 200
 ) n
@@ -64,17 +69,16 @@ WHERE t.customer_id = locked.customer_id AND t.respect = locked.respect AND t.da
 """
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Claim:
     """What one message asks of its customer's counters, on the customer's day."""
 
     customer_id: int
     day: date
-    moment: datetime
     asks: tuple[Ask, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Taken:
     """One counter that a message took; `before` is when the one before it went out."""
 
@@ -85,87 +89,72 @@ class Taken:
     before: datetime | None = None
 
 
-def reserve(claims: Sequence[Claim]) -> list[list[Taken] | Refusal]:
+def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | Refusal]:
     """Count these messages in their order; return what each took, or why it may not go.
 
     To be called in the transaction that opens their window. A message takes all it asks for or nothing.
     """
-    wanted: dict[tuple[int, int, date], int] = defaultdict(int)
-    moments: dict[tuple[int, int, date], datetime] = {}
+    wanted: dict[CounterKey, int] = {}
+    since: dict[CounterKey, int] = {}
     for claim in claims:
+        day = claim.day.toordinal() - _EPOCH
         for ask in claim.asks:
-            key = (claim.customer_id, ask.respect, claim.day)
-            wanted[key] += 1
-            moments[key] = claim.moment
+            key = (claim.customer_id, ask.respect, day)
+            wanted[key] = wanted.get(key, 0) + 1
+            since[key] = min(since.get(key, day), day - ask.days + 1)
     if not wanted:
         return [[] for _ in claims]
     keys = sorted(wanted)
-    counts = _take(keys, wanted, moments)
-    _look_back(claims, counts)
+    lists = {
+        "customer": _list(key[0] for key in keys),
+        "respect": _list(key[1] for key in keys),
+        "day": _list(key[2] for key in keys),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {**lists, "used": _list(wanted[key] for key in keys), "at": moment})
+        counts = _counts(keys, wanted, cursor.fetchall(), moment)
+        bounds = {
+            "oldest": date.fromordinal(min(since.values()) + _EPOCH),
+            "newest": date.fromordinal(max(key[2] for key in keys) + 1 + _EPOCH),
+        }
+        cursor.execute(_BEFORE, {**lists, "since": _list(since[key] for key in keys), **bounds})
+        # Days before, and the day after for one who travelled west.
+        for customer, respect, on, used, at in cursor.fetchall():
+            count = counts[customer, respect]
+            count.days[on] = used
+            count.last = at if count.last is None else max(count.last, at)
     corrections: dict[tuple[int, int, date], list[Any]] = {}
-    answers = [_decide(claim, counts, corrections) for claim in claims]
+    answers = [_decide(claim, moment, counts, corrections) for claim in claims]
     _correct([(*key, used, None, at) for key, (used, at) in sorted(corrections.items())])
     return answers
 
 
-def _take(
-    keys: list[tuple[int, int, date]],
-    wanted: dict[tuple[int, int, date], int],
-    moments: dict[tuple[int, int, date], datetime],
+def _list(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _counts(
+    keys: list[CounterKey], wanted: dict[CounterKey, int], rows: list[Any], moment: datetime
 ) -> dict[Key, Count]:
-    """Take the counters; return what they stood at before."""
+    """Return what the counters stood at before we took them."""
     days = {(customer, respect): day for customer, respect, day in keys}
     counts: dict[Key, Count] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            {
-                "customer": [key[0] for key in keys],
-                "respect": [key[1] for key in keys],
-                "day": [key[2] for key in keys],
-                "used": [wanted[key] for key in keys],
-                "at": [moments[key] for key in keys],
-            },
-        )
-        for customer, respect, used, at in cursor.fetchall():
-            day = days[customer, respect]
-            before = used - wanted[customer, respect, day]
-            counts[customer, respect] = Count(days={day: before}, last=at if before > 0 else None)
+    for customer, respect, used, at in rows:
+        day = days[customer, respect]
+        before = used - wanted[customer, respect, day]
+        on = date.fromordinal(day + _EPOCH)
+        counts[customer, respect] = Count(days={on: before}, last=(at or moment) if before > 0 else None)
     return counts
 
 
-def _look_back(claims: Sequence[Claim], counts: dict[Key, Count]) -> None:
-    """Add the days before (and after, for one who travelled west) to the counts."""
-    rows = sorted(
-        {
-            (claim.customer_id, ask.respect, claim.day, claim.day - timedelta(days=ask.days - 1))
-            for claim in claims
-            for ask in claim.asks
-        }
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BEFORE,
-            {
-                "customer": [row[0] for row in rows],
-                "respect": [row[1] for row in rows],
-                "day": [row[2] for row in rows],
-                "since": [row[3] for row in rows],
-                "oldest": min(row[3] for row in rows),
-                "newest": max(row[2] for row in rows) + timedelta(days=1),
-            },
-        )
-        for customer, respect, day, used, at in cursor.fetchall():
-            count = counts[customer, respect]
-            count.days[day] = used
-            count.last = at if count.last is None else max(count.last, at)
-
-
 def _decide(
-    claim: Claim, counts: dict[Key, Count], corrections: dict[tuple[int, int, date], list[Any]]
+    claim: Claim,
+    moment: datetime,
+    counts: dict[Key, Count],
+    corrections: dict[tuple[int, int, date], list[Any]],
 ) -> list[Taken] | Refusal:
     for ask in claim.asks:
-        refusal = refuse(ask, counts[claim.customer_id, ask.respect], claim.day, claim.moment)
+        refusal = refuse(ask, counts[claim.customer_id, ask.respect], claim.day, moment)
         if refusal is not None:
             for other in claim.asks:
                 corrections.setdefault((claim.customer_id, other.respect, claim.day), [0, None])[0] += 1
@@ -179,15 +168,15 @@ def _decide(
                 customer_id=claim.customer_id,
                 respect=ask.respect,
                 day=claim.day,
-                at=claim.moment,
+                at=moment,
                 before=count.last if count.days[claim.day] else None,
             )
         )
         if count.days[claim.day]:
             # Its time was left alone; now it is known that this one is the last.
-            corrections.setdefault(key, [0, None])[1] = claim.moment
+            corrections.setdefault(key, [0, None])[1] = moment
         count.days[claim.day] += 1
-        count.last = claim.moment
+        count.last = moment
     return taken
 
 

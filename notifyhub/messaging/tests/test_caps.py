@@ -309,7 +309,7 @@ def test_whatever_is_asked_and_given_back_no_cap_is_ever_passed(
         day = start + timedelta(days=days)
         moment = timezone.now() + timedelta(days=days)
         answers = reserve(
-            [Claim(customer_id=who, day=day, moment=moment, asks=asks) for who, _fails in window]
+            [Claim(customer_id=who, day=day, asks=asks) for who, _fails in window], moment=moment
         )
         for (_who, fails), answer in zip(window, answers, strict=True):
             if isinstance(answer, Refusal):

@@ -180,11 +180,11 @@ def test_gates_and_counters_cost_the_same_on_ten_thousand_rows_and_on_a_million(
     asks = asks_of(limits, subject_ref="bill:7", text=3)
     now = timezone.now()
     claims = [
-        Claim(customer_id=row["person_id"], day=now.date(), moment=now, asks=asks)
+        Claim(customer_id=row["person_id"], day=now.date(), asks=asks)
         for row in read_window(taken.batches, take=TAKE)
     ]
-    counting = statements_of(lambda: reserve(claims))
-    returned = statements_of(lambda: give_back([t for one in reserve(claims) for t in one]))  # type: ignore[union-attr]
+    counting = statements_of(lambda: reserve(claims, moment=now))
+    returned = statements_of(lambda: give_back([t for one in reserve(claims, moment=now) for t in one]))  # type: ignore[union-attr]
     assert len(counting) == 2
     assert len(returned) == 3
     first = Customer.objects.order_by("pk").values_list("pk", flat=True)[0] - 1

@@ -1,6 +1,6 @@
 """Counting the customers of a window as it opens, and uncounting those whom nothing reached."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db import connection
 
@@ -48,7 +48,11 @@ def count_in(plans: list[Plan]) -> None:
         if draft.row["mark"] not in IN_DOUBT
     ]
     days: dict[int, date] = {}
-    answers = reserve([_claim(draft, days) for _plan, draft in drafts])
+    if not drafts:
+        return
+    # One statement read the whole window, at one moment.
+    moment = drafts[0][1].row["looked_at"]
+    answers = reserve([_claim(draft, moment, days) for _plan, draft in drafts], moment=moment)
     refused: set[int] = set()
     for (plan, draft), answer in zip(drafts, answers, strict=True):
         if isinstance(answer, Refusal):
@@ -60,9 +64,8 @@ def count_in(plans: list[Plan]) -> None:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused]
 
 
-def _claim(draft: Draft, days: dict[int, date]) -> Claim:
+def _claim(draft: Draft, moment: datetime, days: dict[int, date]) -> Claim:
     row, limits, message = draft.row, draft.limits, draft.message
-    moment = row["looked_at"]
     text = None
     if limits.duplicate_hours:
         text = text_respect(message.subject, message.text, message.html)
@@ -70,7 +73,6 @@ def _claim(draft: Draft, days: dict[int, date]) -> Claim:
         customer_id=row["person_id"],
         # One customer has one day in a window, whichever of two merged rows tells the zone.
         day=days.setdefault(row["person_id"], moment.astimezone(zone_of(row["time_zone"])).date()),
-        moment=moment,
         asks=asks_of(limits, subject_ref=row["subject_ref"] or "", text=text, goes_on=row["goes_on"]),
     )
 

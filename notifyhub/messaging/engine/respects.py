@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from django.conf import settings
@@ -31,18 +32,24 @@ def subject_respect(subject_ref: str) -> int:
     return respect_of(f"subject:{subject_ref}")
 
 
-def text_respect(subject: str, text: str, html: str | None) -> int:
-    """Return the respect of what a message says, whatever its own links are.
+def text_respect(subject: str, text: str, html: str | None, *, urls: Sequence[str] = ()) -> int:
+    """Return the respect of what a message says, whatever its own links and its signature are.
 
-    A mail with a plain part is known by that: it says the same and is a tenth of the work.
+    A mail with a plain part is known by that: it says the same and is a tenth of the work. `urls` are the
+    addresses behind the message's own links, where it shows those.
     """
     said = text or html or ""
     root = settings.PUBLIC_URL
     if root in said:
         said = _links(root).sub("", said)
+    for url in urls:
+        said = said.replace(url, "")
+    if said.startswith("【"):
+        said = said.partition("】")[2] or said
     return respect_of(f"text:{subject or ''}\n{said}")
 
 
 @lru_cache(maxsize=4)
 def _links(root: str) -> re.Pattern[str]:
-    return re.compile(re.escape(root) + r"/[a-z]/[^\s\"'<>()\[\]]+")
+    # Letters of a token only: in Chinese no blank ends a link.
+    return re.compile(re.escape(root) + r"/[a-z]/\.?[A-Za-z0-9_:~=-]+(?:\.[A-Za-z0-9_:~=-]+)*")

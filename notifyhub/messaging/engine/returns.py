@@ -1,16 +1,17 @@
 """Uncounting messages long after their window, when somebody learns that they never went out."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date, timedelta
 
 from django.db import connection
+from django.utils import timezone
 
 from notifyhub.messaging.engine.asks import asks_of
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.quiet import zone_of
 from notifyhub.messaging.engine.reserve import Taken, give_back
 from notifyhub.messaging.engine.respects import text_respect
-from notifyhub.messaging.models import Delivery, Dispatch
+from notifyhub.messaging.models import Delivery, Dispatch, Link
 from notifyhub.messaging.services.copies import show_many
 
 # A message was counted when its window opened, at most so long before it settled or was tried again.
@@ -50,17 +51,16 @@ def give_back_for(*, dispatch_id: int, delivery_ids: Sequence[int]) -> None:
     if dispatch is None or not delivery_ids:
         return
     policies = Policies()
-    taken: list[tuple[int, int, Any]] = []
-    texts = _texts(dispatch, delivery_ids)
     with connection.cursor() as cursor:
         cursor.execute(_ROWS, {"dispatch": dispatch_id, "rows": list(delivery_ids)})
-        for number, person, zone, channel, step, settled_at, subject_ref in cursor.fetchall():
-            asks = asks_of(
-                policies.limits(dispatch.message_class, channel),
-                subject_ref=subject_ref,
-                text=texts.get(number),
-                goes_on=step > 0,
-            )
+        rows = [(policies.limits(dispatch.message_class, row[3]), *row) for row in cursor.fetchall()]
+        rows = [row for row in rows if row[0].counts]
+        # Only a text that could still stand in the way of another is looked up.
+        fresh = [row[1] for row in rows if timezone.now() - row[6] < timedelta(hours=row[0].duplicate_hours)]
+        texts = _texts(dispatch, fresh) if fresh else {}
+        taken: list[tuple[int, int, date]] = []
+        for limits, number, person, zone, _channel, step, settled_at, subject_ref in rows:
+            asks = asks_of(limits, subject_ref=subject_ref, text=texts.get(number), goes_on=step > 0)
             day = settled_at.astimezone(zone_of(zone)).date()
             taken += [(person, ask.respect, day) for ask in asks]
         if not taken:
@@ -82,8 +82,14 @@ def _texts(dispatch: Dispatch, delivery_ids: Sequence[int]) -> dict[int, int]:
     """Return the respects of what these messages said, as far as their copies are still kept."""
     rows = list(Delivery.objects.filter(dispatch_id=dispatch.pk, id__in=delivery_ids))
     said = show_many([(dispatch, row) for row in rows])
+    # A copy shows where its links lead; in the message each was a link of our own.
+    urls = sorted(
+        Link.objects.filter(template_version=dispatch.template_version_id).values_list("url", flat=True),
+        key=len,
+        reverse=True,
+    )
     return {
-        row.pk: text_respect(shown.subject, shown.text, shown.html)
+        row.pk: text_respect(shown.subject, shown.text, shown.html, urls=urls)
         for row in rows
         if (shown := said.get(row.reference)) is not None
     }

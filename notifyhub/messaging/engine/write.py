@@ -115,6 +115,8 @@ class BatchWrite:
     cursor: int
     open_to: int
     verdicts: list[Verdict] = field(default_factory=list)
+    # The rows that a receipt had moved before, known once it is written.
+    early: set[int] = field(default_factory=set)
 
     def counts(self) -> dict[str, int]:
         """Return the counters to add."""
@@ -187,7 +189,8 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         early = dict(cursor.fetchall())
         for write in writes:
             if early.get(write.batch.id):
-                _amend(write, set(early[write.batch.id]))
+                write.early = set(early[write.batch.id])
+                _amend(write, write.early)
     for write in writes:
         if write.batch.id in early:
             write.batch.cursor = write.cursor

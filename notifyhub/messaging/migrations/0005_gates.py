@@ -34,7 +34,7 @@ def set_limits(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0004_engine'),
+        ('messaging', '0009_http'),
     ]
 
     operations = [

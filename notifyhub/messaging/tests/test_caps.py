@@ -21,11 +21,13 @@ from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import RESPECT_SQL, cap_respect, respect_of
-from notifyhub.messaging.engine.returns import give_back_for
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import run_window
 from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount
 from notifyhub.messaging.services.dispatches import forecast
+from notifyhub.messaging.services.receipts import Receipt, record_receipts, settle_unknown
+from notifyhub.messaging.services.templates import publish
+from notifyhub.messaging.tests.factories import make_template
 from notifyhub.messaging.tests.kit.limits import (
     assert_counters_are_the_ledger,
     count_before,
@@ -257,10 +259,52 @@ def test_a_message_in_doubt_that_failed_after_all_is_given_back() -> None:
     assert states(dispatch) == {"unknown": 1}
     row = Delivery.objects.get(dispatch_id=dispatch.pk)
     assert sum(SendCount.objects.values_list("used", flat=True)) == 2
-    give_back_for(dispatch_id=dispatch.pk, delivery_ids=[row.pk])
+    settle_unknown(dispatch_id=dispatch.pk, delivery_id=row.pk, sent=False, reason="Vendor's report")
     assert sum(SendCount.objects.values_list("used", flat=True)) == 0
+    assert_counters_are_the_ledger()
     # Tried again and not skipped.
     assert states(send()) == {"unknown": 1}
+
+
+def test_a_message_in_doubt_that_was_sent_stays_counted() -> None:
+    limit(cap_day=1)
+    (customer,) = make_recipients("silent@mail.example")
+    dispatch = send()
+    row = Delivery.objects.get(dispatch_id=dispatch.pk)
+    settle_unknown(dispatch_id=dispatch.pk, delivery_id=row.pk, sent=True, reason="Vendor's report")
+    assert used(customer.pk, ALL) == 1
+    assert_counters_are_the_ledger()
+
+
+def test_what_bounces_is_given_back_once_however_often_it_is_reported() -> None:
+    limit(cap_day=2, duplicate_hours=24)
+    (customer,) = make_recipients("auto")
+    first = send()
+    send(text={"subject": "Other", "body": "Other"})
+    row = Delivery.objects.get(dispatch_id=first.pk)
+    report = Receipt(dispatch_id=first.pk, delivery_id=row.pk, kind="failed", at=timezone.now())
+    for _twice in range(2):
+        record_receipts([report, report])
+    assert used(customer.pk, ALL) == 1
+    assert_counters_are_the_ledger()
+
+
+def test_a_text_with_links_of_our_own_is_found_again_when_it_bounces() -> None:
+    limit(duplicate_hours=24)
+    draft = make_template(("email", "zh-hans"))
+    content = draft.versions.get().contents.get()
+    link = '<a href="https://shop.example/offers">看看</a>'
+    content.body = f'<p>半价：{link}，<a href="{{{{ unsubscribe_url }}}}">退订</a></p>'
+    content.save()
+    version = publish(template_id=draft.pk)
+    make_recipients("auto", topic=draft.topic)
+    facts = {"template_version": version, "topic": draft.topic, "text": None}
+    dispatch = send(**facts)
+    assert "/c/" in MemoryBackend.outbox[0].text + (MemoryBackend.outbox[0].html or "")
+    assert reasons(send(**facts)) == {"duplicate": 1}
+    row = Delivery.objects.get(dispatch_id=dispatch.pk)
+    record_receipts([Receipt(dispatch_id=dispatch.pk, delivery_id=row.pk, kind="failed", at=timezone.now())])
+    assert states(send(**facts)) == {"sent": 1}
 
 
 def test_a_worker_that_lost_its_lease_counts_nothing() -> None:

@@ -87,10 +87,26 @@ def uncount(drafts: list[Draft], verdicts: list[Verdict]) -> list[Draft]:
     ]
 
 
-def count_out(writes: list[BatchWrite], lost: dict[int, list[Draft]], ours: set[int]) -> None:
+def count_out(writes: list[BatchWrite], drafts: dict[int, list[Draft]], ours: set[int]) -> None:
     """Give back what the lost drafts of our batches took, in the transaction that settles them."""
-    gone = [draft for write in writes if write.batch.id in ours for draft in lost.get(write.batch.id, ())]
+    gone: list[Draft] = []
+    for write in writes:
+        if write.batch.id in ours:
+            mine = drafts[write.batch.id]
+            lost = uncount(mine, write.verdicts)
+            if write.early:
+                lost = [draft for draft in lost if draft.row["id"] not in write.early] + _failed_early(
+                    write, mine
+                )
+            gone += lost
     give_back(taken for draft in gone for taken in draft.taken)
     for draft in gone:
         if draft.row["mark"] in IN_DOUBT and draft.limits.counts:
             give_back_for(dispatch_id=draft.row["dispatch_id"], delivery_ids=[draft.row["id"]])
+
+
+def _failed_early(write: BatchWrite, drafts: list[Draft]) -> list[Draft]:
+    """Return the drafts that a receipt told of first and that ended as not received."""
+    rows = Delivery.objects.filter(dispatch_id=write.batch.dispatch_id, id__in=write.early)
+    failed = set(rows.filter(state__in=(State.FAILED, State.BOUNCED)).values_list("id", flat=True))
+    return [draft for draft in drafts if draft.row["id"] in failed]

@@ -16,7 +16,7 @@ from notifyhub.messaging.engine.lease import Lease
 from notifyhub.messaging.engine.persevere import persevere
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
-from notifyhub.messaging.engine.window.counting import count_in, count_out, counts, uncount
+from notifyhub.messaging.engine.window.counting import count_in, count_out, counts
 from notifyhub.messaging.engine.window.parts import Done, Draft, Plan
 from notifyhub.messaging.engine.write import BatchWrite, write_window
 from notifyhub.messaging.models import Delivery
@@ -60,11 +60,8 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         )
         for plan in sending
     ]
-    lost = {
-        plan.batch.id: uncount(plan.drafts, write.verdicts)
-        for plan, write in zip(sending, settled, strict=True)
-    }
-    ours = persevere(partial(_settle, lease, settled, lost), until=lease.taken + lease.seconds)
+    drafts = {plan.batch.id: plan.drafts for plan in sending}
+    ours = persevere(partial(_settle, lease, settled, drafts), until=lease.taken + lease.seconds)
     for account_id, group in answers.items():
         _note_troubles(account_id, list(group.values()))
     for write in settled:
@@ -96,12 +93,12 @@ def _opening(plan: Plan) -> BatchWrite:
     )
 
 
-def _settle(lease: Lease, writes: list[BatchWrite], lost: dict[int, list[Draft]]) -> set[int]:
-    if not any(draft.limits.counts for drafts in lost.values() for draft in drafts):
+def _settle(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
+    if not any(draft.limits.counts for group in drafts.values() for draft in group):
         return _write(lease, writes)
     with transaction.atomic():
         ours = _write(lease, writes)
-        count_out(writes, lost, ours)
+        count_out(writes, drafts, ours)
         return ours
 
 

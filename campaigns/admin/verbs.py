@@ -13,7 +13,7 @@ from campaigns.models import Run
 from campaigns.services.audience import describe_audience
 from campaigns.services.launching import CONFIRM_ABOVE, launch_campaign
 from campaigns.services.plans import archive_campaign, copy_campaign
-from campaigns.services.preflight import content_of, preflight
+from campaigns.services.preflight import content_of, gives_up_before, preflight
 from campaigns.services.report import reasons_of
 from campaigns.services.runs import cancel_run, pause_run, progress_of, rest_of, resume_run
 from notifyhub.core.errors import Refused
@@ -62,6 +62,7 @@ class PreflightNumbers(CampaignPage):
             labels = dict(Channel.choices)
             full |= {
                 "forecast": found.forecast,
+                "too_late": gives_up_before(self.campaign, found.forecast.delayed_until),
                 "steps": waterfall(found.forecast),
                 "channels": [
                     {"label": labels.get(name, name), "count": count}

@@ -1,6 +1,7 @@
 """What stands between a draft and its launch: what is missing, and who would get it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -204,6 +205,12 @@ def forecast_arguments(campaign: Campaign, content: MessagePlan) -> dict[str, An
     }
 
 
+def gives_up_before(campaign: Campaign, moment: datetime | None) -> bool:
+    """Say whether the campaign, launched now, gives up before `moment`."""
+    start = max(campaign.send_at or timezone.now(), timezone.now())
+    return moment is not None and start + (campaign.expires_after or timedelta(days=1)) <= moment
+
+
 def preflight(campaign: Campaign) -> Preflight:
     """Return what blocks the launch and, if nothing does, who would get it and who would not and why.
 
@@ -229,6 +236,14 @@ def preflight(campaign: Campaign) -> Preflight:
                 title=_("Nobody would get it"),
                 remedy=_("All %(total)s are left out, most of them for: %(reason)s.")
                 % {"total": f"{numbers.total:,}", "reason": top_reason(numbers.by_reason)},
+            )
+        )
+    elif numbers.delayed == numbers.sendable and gives_up_before(campaign, numbers.delayed_from):
+        problems.append(
+            Problem(
+                tab="schedule",
+                title=_("It would give up before quiet hours end"),
+                remedy=_("Start it later, or let it give up later."),
             )
         )
     return Preflight(problems=problems, forecast=numbers, version=version)

@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem
+from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, SendCount
 from notifyhub.messaging.rendering.variables import masked
 from notifyhub.messaging.services.copies import show_many
 
@@ -64,6 +64,17 @@ def erase_messages(customer_id: int) -> int:
     return copies + pending.update(contact_id=None)
 
 
+def export_counts(customer_id: int) -> Any:
+    """Return on which days the customer was counted, and how often; what for is kept as a number only."""
+    rows = SendCount.objects.filter(customer_id=customer_id, used__gt=0).order_by("day", "respect")
+    return [{"day": row.day, "messages": row.used, "last": row.at} for row in rows]
+
+
+def erase_counts(customer_id: int) -> int:
+    """Delete the counts."""
+    return SendCount.objects.filter(customer_id=customer_id).delete()[0]
+
+
 def register() -> None:
     """Hand the handlers to the registry."""
     personal_data.register(
@@ -71,4 +82,7 @@ def register() -> None:
     )
     personal_data.register(
         Delivery._meta.label, PersonalData(export=export_messages, erase=erase_messages), order=60
+    )
+    personal_data.register(
+        SendCount._meta.label, PersonalData(export=export_counts, erase=erase_counts), order=60
     )

@@ -15,6 +15,7 @@ from notifyhub.console.tests.kit.house import House, open_house
 from notifyhub.console.tests.kit.marketing import (
     import_customers,
     launch,
+    let_send_at_any_hour,
     make_topic,
     prepare_campaign,
     publish_template,
@@ -80,6 +81,7 @@ def imported(house: House) -> Page:
     pairs = [word for value in values for word in ("--set", value)]
     house.manage("configure_provider", "email", "smtp", "--name", "Sink", *pairs)
     make_topic(house.visitor, code="deals", name="特惠")
+    let_send_at_any_hour(house.visitor)
     content = customers_file()
     return import_customers(house.visitor, content=content, name="老会员.csv", topic="deals")
 

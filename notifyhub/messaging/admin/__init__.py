@@ -1,5 +1,5 @@
 """The admin pages of messaging."""
 
-from notifyhub.messaging.admin import accounts, dispatches, ledger, senders, templates
+from notifyhub.messaging.admin import accounts, dispatches, ledger, policies, senders, templates
 
-__all__ = ["accounts", "dispatches", "ledger", "senders", "templates"]
+__all__ = ["accounts", "dispatches", "ledger", "policies", "senders", "templates"]

@@ -56,6 +56,19 @@ class AccountForm(forms.Form):
     rate_per_second = forms.IntegerField(
         label=gettext_lazy("Messages a second"), min_value=1, max_value=1_000_000, initial=100
     )
+    open_from = forms.TimeField(
+        label=gettext_lazy("Takes offers from"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=gettext_lazy(
+            "By the recipient's clock, for promotional and informational messages; empty: at any time."
+        ),
+    )
+    open_until = forms.TimeField(
+        label=gettext_lazy("Takes offers until"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
     active = forms.BooleanField(label=gettext_lazy("Active"), required=False, initial=True)
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 

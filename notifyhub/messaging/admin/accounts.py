@@ -26,10 +26,12 @@ from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.looks import CHANNEL_ICONS
 from notifyhub.messaging.models import AccountGate, ProviderAccount
 from notifyhub.messaging.services.accounts import (
+    PLAIN,
     create_account,
     secrets_set,
     settings_of,
     update_account,
+    usual_hours,
 )
 from notifyhub.messaging.services.receipts import receipt_address
 
@@ -105,8 +107,12 @@ class AccountPage(PageMixin, FormView):
                 "priority": self.account.priority,
                 "rate_per_second": self.account.rate_per_second,
                 "active": self.account.active,
+                "open_from": self.account.open_from,
+                "open_until": self.account.open_until,
                 "expected_version": self.account.version,
             }
+        else:
+            initial |= usual_hours(channel=self.channel, backend=self.backend.code)
         data = self.request.POST if self.request.method == "POST" else None
         return dressed(AccountForm(data, initial=initial, backend=self.backend, kept=kept))
 
@@ -130,7 +136,7 @@ class AccountPage(PageMixin, FormView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         data = form.cleaned_data
-        plain = {name: data[name] for name in ("name", "priority", "rate_per_second", "active")}
+        plain = {name: data[name] for name in PLAIN}
         try:
             if self.account is not None:
                 update_account(

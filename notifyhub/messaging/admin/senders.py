@@ -1,4 +1,4 @@
-"""Sender identities and sending policies."""
+"""Sender identities."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import ServiceAdmin
 from notifyhub.core.templatetags.nh import chip
-from notifyhub.customers.models.consent import Channel, MessageClass
-from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES
-from notifyhub.messaging.models import SenderIdentity, SendingPolicy
-from notifyhub.messaging.services.senders import create_identity, update_identity, update_policy
+from notifyhub.customers.models.consent import MessageClass
+from notifyhub.messaging.looks import CLASS_TONES
+from notifyhub.messaging.models import SenderIdentity
+from notifyhub.messaging.services.senders import create_identity, update_identity
 
 
 def several(label: Any, choices: Any, help_text: Any = "", *, required: bool = False) -> Any:
@@ -41,18 +41,6 @@ class IdentityForm(forms.ModelForm):
     class Meta:
         model = SenderIdentity
         fields = ("name", "channel", "from_name", "from_email", "reply_to", "signature", "classes", "active")
-
-
-class PolicyForm(forms.ModelForm):
-    """What one message class may use."""
-
-    channels = several(
-        _("Allowed channels"), Channel.choices, _("Messages of this class on other channels are skipped.")
-    )
-
-    class Meta:
-        model = SendingPolicy
-        fields = ("channels",)
 
 
 @admin.register(SenderIdentity)
@@ -85,31 +73,3 @@ class SenderIdentityAdmin(SimpleHistoryAdmin, ServiceAdmin):
             if one in MessageClass.values
         ]
         return mark_safe(" ".join(chips) or chip(_("every class"), "grey"))
-
-
-@admin.register(SendingPolicy)
-class SendingPolicyAdmin(SimpleHistoryAdmin, ServiceAdmin):
-    """One policy per message class; they are made with the database and only changed here."""
-
-    form = PolicyForm
-    fields = ("message_class", "channels")
-    readonly_fields = ("message_class",)
-    list_display = ("shown_class", "shown_channels")
-    list_display_links = ("shown_class",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def update_object(
-        self, request: HttpRequest, obj: Any, changes: dict[str, Any], version: int | None
-    ) -> None:
-        update_policy(policy_id=obj.pk, changes=changes, version=version)
-
-    @display(description=_("message class"))
-    def shown_class(self, policy: SendingPolicy) -> SafeString:
-        return chip(policy.get_message_class_display(), CLASS_TONES[MessageClass(policy.message_class)])
-
-    @display(description=_("allowed channels"))
-    def shown_channels(self, policy: SendingPolicy) -> SafeString:
-        known = [Channel(one) for one in Channel.values if one in policy.channels]
-        return mark_safe(" ".join(chip(one.label, "grey", CHANNEL_ICONS[one]) for one in known) or "—")

@@ -1,12 +1,16 @@
 """From a dispatch to what the planning statement needs to know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from notifyhub.customers.models import Topic
 from notifyhub.customers.services.audiences import compile_audience
+from notifyhub.messaging.engine.limits import Limits, Policies, awake
 from notifyhub.messaging.engine.plan_sql import Gates, embed
-from notifyhub.messaging.models import Content, Delivery, Dispatch, SendingPolicy
+from notifyhub.messaging.models import Content, Delivery, Dispatch
 
 
 def chain_channels(chain: Sequence[dict[str, Any]]) -> list[str]:
@@ -15,19 +19,17 @@ def chain_channels(chain: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def closed_channels(
-    *, channels: Sequence[str], message_class: str, template_version_id: int | None
+    *, limits: Mapping[str, Limits], template_version_id: int | None
 ) -> tuple[tuple[str, str], ...]:
     """Return (channel, reason) for each channel; the reason is "" unless it is out for everybody."""
-    policy = SendingPolicy.objects.filter(message_class=message_class).values_list("channels", flat=True)
-    allowed = next(iter(policy), None)
     written = None
     if template_version_id is not None:
         rows = Content.objects.filter(template_version_id=template_version_id)
         written = set(rows.values_list("channel", flat=True))
     closed = []
-    for channel in channels:
+    for channel, limit in limits.items():
         reason = ""
-        if allowed is not None and channel not in allowed:
+        if not limit.allowed:
             reason = Delivery.Reason.CHANNEL_NOT_ALLOWED.value
         elif written is not None and channel not in written:
             reason = Delivery.Reason.NO_CONTENT.value
@@ -45,18 +47,23 @@ def build_gates(
     subject_ref: str = "",
     origin_kind: str = "",
     dispatch_id: int | None = None,
+    urgent: bool = False,
+    send_at: datetime | None = None,
 ) -> Gates:
-    """Return the gates of one sending; raise Refused if the audience rule is wrong."""
+    """Return the gates of one sending, due now if no time is given; raise Refused if its rule is wrong."""
     compiled = None
     if audience.get("kind") != "items":
         compiled = embed(*compile_audience(audience.get("rule")))  # type: ignore[arg-type]
+    policies = Policies()
+    limits = {
+        channel: awake(policies.limits(message_class, channel), message_class=message_class, urgent=urgent)
+        for channel in chain_channels(chain)
+    }
     return Gates(
         message_class=message_class,
-        channels=closed_channels(
-            channels=chain_channels(chain),
-            message_class=message_class,
-            template_version_id=template_version_id,
-        ),
+        channels=closed_channels(limits=limits, template_version_id=template_version_id),
+        limits=tuple(limits.values()),
+        send_at=send_at or timezone.now(),
         audience=compiled,
         topic_id=topic.pk if topic else None,
         topic_code=topic.code if topic else "",
@@ -77,4 +84,6 @@ def gates_of(dispatch: Dispatch) -> Gates:
         subject_ref=dispatch.subject_ref,
         origin_kind=dispatch.origin_kind,
         dispatch_id=dispatch.pk,
+        urgent=dispatch.urgent,
+        send_at=dispatch.send_at,
     )

@@ -5,12 +5,16 @@ over one range of ids, and the range is repeated on every side: left to guess, t
 the whole table for each range.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from notifyhub.customers.models.consent import CONTACT_KIND, MessageClass
+from notifyhub.messaging.engine.limits import Limits, distinct_days
+from notifyhub.messaging.engine.plan_limits import Clock, clock_join, limit_joins
 from notifyhub.messaging.models import Delivery
 
 Reason = Delivery.Reason
@@ -35,7 +39,15 @@ class Gates:
     subject_ref: str = ""
     origin_kind: str = ""
     dispatch_id: int | None = None
+    # In the order of `channels`; none, where nothing limits.
+    limits: tuple[Limits, ...] = ()
+    send_at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_zones(self) -> bool:
+        """Say whether it matters where the customers are."""
+        return distinct_days(self.limits)
 
 
 def embed(sql: str, params: list[Any]) -> str:
@@ -46,10 +58,20 @@ def embed(sql: str, params: list[Any]) -> str:
     return composed.replace("%", "%%")
 
 
-def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str = "", after: int = -1) -> Sql:
-    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, reason
-    ('' is sendable), for ids in (low, high]. `earlier` says that lower ids were planned before. The chain
-    names its own `people`, of any ids, and the place in the chain `after` which theirs begins."""
+def judged_sql(
+    gates: Gates,
+    *,
+    low: int,
+    high: int,
+    earlier: bool,
+    clocks: Sequence[Clock] = (),
+    people: str = "",
+    after: int = -1,
+) -> Sql:
+    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, send_at,
+    reason ('' is sendable) and detail, for ids in (low, high]. `earlier` says that lower ids were planned
+    before; `clocks`, one a channel, are needed where zones matter. The chain names its own `people`, of any
+    ids, and the place in the chain `after` which theirs begins."""
     params = {
         "low": low,
         "high": high,
@@ -58,11 +80,15 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str 
         "subject": gates.subject_ref,
         "dispatch": gates.dispatch_id,
         "skipped": Delivery.State.SKIPPED,
+        "send_at": gates.send_at,
         **gates.extra,
     }
     ctes = [f"people AS ({people or _people(gates)})"]
     places = list(enumerate(gates.channels))[after + 1 :]
-    steps = [_step(gates, place, *channel) for place, channel in places]
+    steps = [
+        _step(gates, place, *channel, clock=clocks[place] if clocks else None, params=params)
+        for place, channel in places
+    ]
     if len(steps) == 1:
         ctes.append(f"chosen AS ({steps[0]})")
     else:
@@ -79,14 +105,14 @@ def judged_sql(gates: Gates, *, low: int, high: int, earlier: bool, people: str 
 def _people(gates: Gates) -> str:
     if gates.audience is not None:
         return f"""
-            SELECT c.id AS customer_id, c.id AS dedup_key, %(subject)s::text AS subject_ref,
+            SELECT c.id AS customer_id, c.id AS dedup_key, %(subject)s::text AS subject_ref, c.time_zone,
                    NULL::bigint AS contact_wanted, NULL::text AS kind_wanted
             FROM customers_customer c
             WHERE c.id > %(low)s AND c.id <= %(high)s AND ({gates.audience})"""
     # A customer merged since the item was made is reached as the one they were merged into.
     return """
         SELECT coalesce(c.merged_into_id, c.id) AS customer_id, i.item AS dedup_key,
-               coalesce(nullif(i.subject_ref, ''), %(subject)s) AS subject_ref,
+               coalesce(nullif(i.subject_ref, ''), %(subject)s) AS subject_ref, c.time_zone,
                w.id AS contact_wanted, w.kind AS kind_wanted
         FROM messaging_dispatchitem i
         JOIN customers_customer c ON c.id = i.customer_id
@@ -98,7 +124,9 @@ def _range(gates: Gates, column: str) -> str:
     return f"AND {column} > %(low)s AND {column} <= %(high)s" if gates.audience is not None else ""
 
 
-def _step(gates: Gates, place: int, channel: str, closed: str) -> str:
+def _step(
+    gates: Gates, place: int, channel: str, closed: str, *, clock: Clock | None, params: dict[str, Any]
+) -> str:
     """Return the SELECT that judges everybody on one channel."""
     kind = CONTACT_KIND[channel]
     joins: list[str] = []
@@ -128,11 +156,27 @@ def _step(gates: Gates, place: int, channel: str, closed: str) -> str:
             cases.append(f"WHEN x_{scope}.id IS NOT NULL THEN '{Reason.SUPPRESSED}'")
     _add_consent(gates, channel, joins, cases)
     _add_holds(gates, channel, joins, cases)
+    send_at = "%(send_at)s::timestamptz"
+    if clock is not None:
+        join, send_at, _day = clock_join(place, clock, params)
+        joins.append(join)
+        more = limit_joins(
+            place,
+            gates.limits[place],
+            clock,
+            _range(gates, "n.customer_id"),
+            params,
+            subjects=bool(gates.subject_ref) or gates.audience is None,
+        )
+        joins += more[0]
+        cases += more[1]
+    # What was found follows the reason after a blank.
     return f"""
-        SELECT p.customer_id, p.dedup_key, p.subject_ref, {place} AS place,
+        SELECT f.*, split_part(f.finding, ' ', 1) AS reason FROM (
+        SELECT p.customer_id, p.dedup_key, p.subject_ref, {place} AS place, {send_at} AS send_at,
                '{channel}'::text AS channel, {contact[0]} AS contact_id, {contact[1]} AS value_hash,
-               CASE {" ".join(cases)} ELSE '' END AS reason
-        FROM people p {" ".join(joins)}"""
+               CASE {" ".join(cases)} ELSE '' END AS finding
+        FROM people p {" ".join(joins)}) f"""
 
 
 def _add_consent(gates: Gates, channel: str, joins: list[str], cases: list[str]) -> None:
@@ -189,7 +233,8 @@ def _judge(gates: Gates, *, earlier: bool, anywhere: bool) -> str:
                     AND coalesce(nullif(ei.subject_ref, ''), %(subject)s) = s.subject_ref
             ) THEN '{Reason.DUPLICATE_CONTACT}'"""
     return f"""
-        SELECT s.customer_id, s.dedup_key, s.place, s.channel, s.contact_id,
+        SELECT s.customer_id, s.dedup_key, s.place, s.channel, s.contact_id, s.send_at,
+               substr(s.finding, length(s.reason) + 2) AS detail,
                CASE
                    WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(
                        s.customer_id) OVER (PARTITION BY s.reason, s.channel, s.value_hash, s.subject_ref

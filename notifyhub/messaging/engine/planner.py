@@ -1,7 +1,7 @@
 """Making the rows and batches of a dispatch, a range of recipients at a time."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -11,13 +11,14 @@ from django.utils import timezone
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.gates import gates_of
+from notifyhub.messaging.engine.plan_limits import Clock, clocks_of
+from notifyhub.messaging.engine.plan_range import all_zones, know_tables, last_id, next_range
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
-from notifyhub.messaging.models import Batch, Dispatch
+from notifyhub.messaging.engine.quiet import QUIET
+from notifyhub.messaging.models import Batch, DeliveryEvent, Dispatch
 
 logger = logging.getLogger(__name__)
 
-# The id block of the sequence is as large (see the first migration), so one range fits into one block.
-CHUNK = 50_000
 BATCH_ROWS = 500
 # A dispatch for later is planned this long before it is due, so that the plan is fresh and the start on time.
 PLAN_AHEAD = timedelta(minutes=2)
@@ -25,37 +26,39 @@ PLAN_AHEAD = timedelta(minutes=2)
 _INSERT = """
 {judged},
 numbered AS (
-    -- Sendable rows come first and stand densely by channel, so that a batch is simply lo..hi.
+    -- Sendable rows come first and stand densely by channel and send time: a batch is simply lo..hi.
     SELECT j.*, %(base)s + row_number() OVER (
-        ORDER BY (j.reason <> ''), j.channel, j.dedup_key) - 1 AS id
+        ORDER BY (j.reason <> ''), j.channel, j.send_at, j.dedup_key) - 1 AS id
     FROM judged j
 ),
 written AS (
     INSERT INTO messaging_delivery (dispatch_id, id, customer_id, contact_id, dedup_key, step, channel,
                                     send_at, state, reason, settled_at)
-    SELECT %(dispatch)s, id, customer_id, contact_id, dedup_key, place, channel, %(send_at)s,
+    SELECT %(dispatch)s, id, customer_id, contact_id, dedup_key, place, channel,
+           CASE WHEN reason = '' THEN send_at ELSE %(send_at)s END,
            CASE WHEN reason = '' THEN 0 ELSE %(skipped)s END, reason,
            CASE WHEN reason = '' THEN NULL ELSE statement_timestamp() END
     FROM numbered
-    RETURNING channel, reason, id, step
-)
-SELECT channel, reason, count(*), min(id), max(id), min(step) FROM written GROUP BY channel, reason
+    RETURNING channel, reason, send_at, id, step
+){events}
+SELECT channel, reason, send_at, count(*), min(id), max(id), min(step) FROM written
+GROUP BY channel, reason, send_at
 """
+
+# The numbers behind a limit, for the page of the message; other reasons have none at this moment.
+_EVENTS = f""", told AS (
+    INSERT INTO messaging_deliveryevent (at, dispatch_id, delivery_id, kind, code, detail)
+    SELECT statement_timestamp(), %(dispatch)s, id, '{DeliveryEvent.Kind.SKIPPED.value}', reason, detail
+    FROM numbered WHERE reason <> '' AND detail <> ''
+)"""
 
 _BATCHES = """
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
     epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-    step, watch)
+    waits_for, step, watch)
 SELECT %(dispatch)s, %(channel)s, %(priority)s, lo, least(lo + %(rows)s - 1, %(last)s), %(send_at)s,
-       lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(step)s, %(watch)s
+       lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(waits_for)s, %(step)s, %(watch)s
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(rows)s) AS lo
-"""
-
-_BOUND = """
-SELECT max(id), count(*) FROM (
-    SELECT {column} AS id FROM {table} WHERE {column} > %(low)s AND {column} <= %(until)s AND ({where})
-    ORDER BY {column} LIMIT %(chunk)s
-) AS chunk
 """
 
 
@@ -96,15 +99,15 @@ def plan_chunk(*, dispatch_id: int) -> bool:
         cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         low, until = dispatch.plan_cursor, dispatch.plan_until
         if until is None:
-            until = _last_id(cursor, gates)
-        high = _next_bound(cursor, gates, low=low, until=until)
+            until = last_id(cursor, gates)
+        high, zones = next_range(cursor, gates, low=low, until=until)
         mine = Dispatch.objects.filter(
             pk=dispatch_id, state=Dispatch.State.PLANNING, plan_cursor=low, plan_until=dispatch.plan_until
         ).update(plan_cursor=high, plan_until=until)
         if not mine:
             return False
         if high > low:
-            _write(cursor, dispatch, gates, low=low, high=high)
+            _write(cursor, dispatch, gates, low=low, high=high, zones=zones)
     if high >= until:
         Dispatch.FLOW.advance(
             Dispatch.objects.filter(pk=dispatch_id),
@@ -125,42 +128,31 @@ def _give_up(dispatch: Dispatch, refusal: Refused) -> None:
     )
 
 
-def _source(gates: Gates) -> dict[str, str]:
-    if gates.audience is not None:
-        return {"column": "c.id", "table": "customers_customer c", "where": gates.audience}
-    return {"column": "i.item", "table": "messaging_dispatchitem i", "where": "i.dispatch_id = %(dispatch)s"}
+def _judged(
+    gates: Gates, *, low: int, high: int, earlier: bool, zones: list[str]
+) -> tuple[str, dict[str, Any]]:
+    clocks: tuple[Clock, ...] = ()
+    if gates.has_zones and gates.send_at is not None:
+        # What is planned late leaves now, if now is not night.
+        due = max(gates.send_at, timezone.now())
+        clocks = clocks_of(gates.limits, due=due, zones=zones, send_at=gates.send_at)
+    return judged_sql(gates, low=low, high=high, earlier=earlier, clocks=clocks)
 
 
-def _last_id(cursor: Any, gates: Gates) -> int:
-    """Return the last id there is now, so that customers who arrive later do not stretch the plan."""
-    if gates.audience is not None:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM customers_customer")
-    else:
-        cursor.execute(
-            "SELECT coalesce(max(item), 0) FROM messaging_dispatchitem WHERE dispatch_id = %s",
-            [gates.dispatch_id],
-        )
-    return int(cursor.fetchone()[0])
-
-
-def _next_bound(cursor: Any, gates: Gates, *, low: int, until: int) -> int:
-    """Return up to which id the next range goes: as many recipients as one id block holds."""
-    values = {"low": low, "until": until, "chunk": CHUNK, "dispatch": gates.dispatch_id}
-    cursor.execute(_BOUND.format(**_source(gates)), values)
-    last, count = cursor.fetchone()
-    return int(last) if count == CHUNK else until
-
-
-def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int) -> None:
+def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int, zones: list[str]) -> None:
     cursor.execute("SELECT nextval('messaging_delivery_block')")
     base = cursor.fetchone()[0]
     Dispatch.objects.filter(pk=dispatch.pk).update(
         blocks=Func(F("blocks"), Value(base), function="array_append")
     )
-    judged, params = judged_sql(gates, low=low, high=high, earlier=dispatch.plan_until is not None)
-    cursor.execute(_INSERT.format(judged=judged), {**params, "base": base, "send_at": dispatch.send_at})
+    earlier = dispatch.plan_until is not None
+    judged, params = _judged(gates, low=low, high=high, earlier=earlier, zones=zones)
+    events = _EVENTS if gates.has_zones else ""
+    cursor.execute(
+        _INSERT.format(judged=judged, events=events), {**params, "base": base, "send_at": dispatch.send_at}
+    )
     skipped: list[tuple[str, int, int, int]] = []
-    for channel, reason, count, first, last, step in cursor.fetchall():
+    for channel, reason, send_at, count, first, last, step in cursor.fetchall():
         if reason:
             skipped.append((reason, count, first, last))
             continue
@@ -173,7 +165,9 @@ def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int
                 "rows": BATCH_ROWS,
                 "first": first,
                 "last": last,
-                "send_at": dispatch.send_at,
+                # What would expire before its time comes is settled when it expires.
+                "send_at": min(send_at, dispatch.expires_at or send_at),
+                "waits_for": QUIET if send_at > dispatch.send_at else "",
                 "step": step,
                 "watch": step + 1 < len(dispatch.chain),
             },
@@ -203,12 +197,16 @@ def _note_skipped(dispatch: Dispatch, skipped: list[tuple[str, int, int, int]]) 
     )
 
 
-def forecast_counts(gates: Gates) -> list[tuple[str, str, int]]:
-    """Return (channel, reason, people) as planning would decide now; the reason is "" for those sent to."""
+def forecast_counts(gates: Gates) -> list[tuple[str, str, datetime, int]]:
+    """Return (channel, reason, send time, people) as planning would decide now; the reason is "" for those
+    sent to."""
     with connection.cursor() as cursor:
-        high = _last_id(cursor, gates)
-        judged, params = judged_sql(gates, low=-1, high=high, earlier=False)
+        high, zones = last_id(cursor, gates), all_zones(cursor, gates)
+        know_tables(cursor, gates, high)
+        judged, params = _judged(gates, low=-1, high=high, earlier=False, zones=zones)
         cursor.execute(
-            f"{judged} SELECT channel, reason, count(*) FROM judged GROUP BY channel, reason", params
+            f"{judged} SELECT channel, reason, send_at, count(*) FROM judged "
+            "GROUP BY channel, reason, send_at",
+            params,
         )
-        return [(channel, reason, count) for channel, reason, count in cursor.fetchall()]
+        return [tuple(row) for row in cursor.fetchall()]

@@ -18,12 +18,19 @@ from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.registry import stop_conditions
 
 Reason = Delivery.Reason
+State = Delivery.State
 
 _WITHOUT_CONTACT = tuple(str(channel) for channel, kind in CONTACT_KIND.items() if kind is None)
 _HOLD_IN_FORCE = (
     "h.customer_id = coalesce(c.merged_into_id, c.id) AND h.released_at IS NULL "
     "AND (h.ends_at IS NULL OR h.ends_at > statement_timestamp())"
 )
+
+# A further step of a chain, where an earlier one went out but was not seen: it is one contact with the other.
+_REACHED_BEFORE = f"""EXISTS (
+    SELECT 1 FROM messaging_delivery e
+    WHERE e.dispatch_id = d.dispatch_id AND e.dedup_key = d.dedup_key AND e.step < d.step
+      AND e.state IN ({State.UNKNOWN.value}, {State.SENT.value}, {State.DELIVERED.value}))"""
 
 # The kind of a contact point follows from the channel; written as data for the suppression's key.
 _KIND_OF = (
@@ -70,7 +77,9 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int) -> tuple[str, dict[
 SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
-       d.account_id,
+       d.account_id, coalesce(c.merged_into_id, c.id) AS person_id, c.time_zone,
+       coalesce(nullif(i.subject_ref, ''), j.subject_ref) AS subject_ref, j.urgent, j.expires_at,
+       statement_timestamp() AS looked_at, d.step > 0 AND {_REACHED_BEFORE} AS goes_on,
        c.name, c.city, c.external_id, c.attributes, c.tags, c.locale,
        k.value AS contact, i.variables AS item_variables,
        CASE

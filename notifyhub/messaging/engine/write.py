@@ -76,11 +76,12 @@ WITH b AS (
 ), sides AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to,
         state, epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred,
-        reasons, step, watch, chained)
+        reasons, step, watch, chained, waits_for)
     SELECT fence.dispatch_id, fence.channel, fence.priority, s.ids[1], s.ids[array_upper(s.ids, 1)], s.ids,
            clock_timestamp() + make_interval(secs => s.delay), s.ids[1] - 1, s.ids[1] - 1,
-           0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained
-    FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision)
+           0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained,
+           s.waits_for
+    FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )
 SELECT fence.id, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
     SELECT r.id FROM r WHERE r.batch_id = fence.id AND NOT EXISTS (
@@ -114,6 +115,8 @@ class BatchWrite:
     cursor: int
     open_to: int
     verdicts: list[Verdict] = field(default_factory=list)
+    # The rows that a receipt had moved before, known once it is written.
+    early: set[int] = field(default_factory=set)
 
     def counts(self) -> dict[str, int]:
         """Return the counters to add."""
@@ -135,11 +138,14 @@ class BatchWrite:
 
     def sides(self) -> list[dict[str, Any]]:
         """Return the side batches: rows that wait equally long together."""
-        groups: dict[float, list[int]] = {}
+        groups: dict[tuple[float, str], list[int]] = {}
         for verdict in self.verdicts:
             if verdict.state == State.PLANNED:
-                groups.setdefault(verdict.delay or 0.0, []).append(verdict.row)
-        return [{"ids": sorted(ids), "delay": delay} for delay, ids in groups.items()]
+                why = verdict.code if verdict.kind == Kind.DELAYED else ""
+                groups.setdefault((verdict.delay or 0.0, why), []).append(verdict.row)
+        return [
+            {"ids": sorted(ids), "delay": delay, "waits_for": why} for (delay, why), ids in groups.items()
+        ]
 
 
 def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> set[int]:
@@ -183,7 +189,8 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         early = dict(cursor.fetchall())
         for write in writes:
             if early.get(write.batch.id):
-                _amend(write, set(early[write.batch.id]))
+                write.early = set(early[write.batch.id])
+                _amend(write, write.early)
     for write in writes:
         if write.batch.id in early:
             write.batch.cursor = write.cursor

@@ -218,6 +218,8 @@ class Batch(models.Model):
     cancelled = models.IntegerField(_("cancelled"), default=0)
     reasons = models.JSONField(_("reasons"), default=dict)
     deferred = models.IntegerField(_("put off"), default=0)
+    # What its rows wait for until `not_before`, if it is not a retry: "quiet" hours.
+    waits_for = models.CharField(_("waits for"), max_length=10, blank=True, default="", db_default="")
     step = models.SmallIntegerField(_("step"), default=0, db_default=0)
     # Its rows are further messages to people whom an earlier step did not reach.
     chained = models.BooleanField(_("follows a step"), default=False, db_default=False)

@@ -23,7 +23,6 @@ class SendCount(models.Model):
     at = models.DateTimeField(_("last at"))
 
     class Meta:
-        managed = False
         db_table = "messaging_sendcount"
         verbose_name = _("send count")
         verbose_name_plural = _("send counts")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,12 +17,23 @@ from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.models import ProviderAccount
 from notifyhub.staff.services import audit
 
-PLAIN = ("name", "priority", "rate_per_second", "active")
+PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until")
+# Vendors of SMS take offers by day only; what is handed over at night they refuse or keep.
+SMS_DAY = (time(8), time(21))
+
 # A name or an address; no scheme, port, path or blank, which would fail only when the first mail goes out.
 HOST = re.compile(r"[\w.-]+|(?=.*:.*:)[0-9a-fA-F:.]+")
 LONGEST_LINES = 20_000
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def usual_hours(*, channel: str, backend: str) -> dict[str, time]:
+    """Return the hours with which an account of that backend begins, by field; nothing if it has none."""
+    found = backends.get(backend)
+    if channel == Channel.SMS and found is not None and found.real:
+        return dict(zip(("open_from", "open_until"), SMS_DAY, strict=True))
+    return {}
 
 
 def settings_of(account: ProviderAccount) -> dict[str, Any]:
@@ -44,6 +56,8 @@ def create_account(
     priority: int = 100,
     rate_per_second: int = 1000,
     active: bool = True,
+    open_from: time | None = None,
+    open_until: time | None = None,
 ) -> ProviderAccount:
     """Create an account from the values of its backend's fields; return it.
 
@@ -54,6 +68,7 @@ def create_account(
     if backend not in {one.code for one in backends_for(channel)}:
         raise Refused(_("This backend does not serve the channel: %s") % backend, field="backend")
     config, secrets = _read_values(backend, values, known={}, known_secrets={})
+    _check_hours(open_from, open_until)
     try:
         with transaction.atomic():
             account = ProviderAccount.objects.create(
@@ -65,6 +80,8 @@ def create_account(
                 priority=priority,
                 rate_per_second=_rate(rate_per_second),
                 active=active,
+                open_from=open_from,
+                open_until=open_until,
             )
     except IntegrityError as error:
         raise Refused(_("Another account has this name already."), field="name") from error
@@ -76,7 +93,7 @@ def create_account(
 def update_account(
     *, account_id: int, version: int | None, values: Mapping[str, Any] | None = None, **changes: Any
 ) -> ProviderAccount:
-    """Change an account; return it. `changes` are name, priority, rate_per_second and active.
+    """Change an account; return it. `changes` are name, priority, rate_per_second, active and its hours.
 
     Only the settings named in `values` change; an empty secret keeps the one there is. Raises Conflict if
     somebody changed the account since `version`, Refused if a value cannot be.
@@ -99,6 +116,7 @@ def update_account(
     touched = sorted({*changes, *(values or ())})
     for field, value in changes.items():
         setattr(account, field, value)
+    _check_hours(account.open_from, account.open_until)
     if values is not None:
         config, secrets = _read_values(
             account.backend,
@@ -129,6 +147,12 @@ def _name(name: str) -> str:
     if not name or len(name) > 80:
         raise Refused(_("Give the account a name of at most 80 characters."), field="name")
     return name
+
+
+def _check_hours(since: time | None, until: time | None) -> None:
+    if (since is None) != (until is None):
+        missing = "open_from" if since is None else "open_until"
+        raise Refused(_("Opening hours need a beginning and an end."), field=missing)
 
 
 def _rate(rate: int) -> int:

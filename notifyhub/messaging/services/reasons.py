@@ -50,8 +50,25 @@ WORDS: dict[str, tuple[Any, Any]] = {
     ),
     Reason.DUPLICATE: (
         gettext_lazy("the same text went to them shortly before"),
-        "",
+        gettext_lazy("Nothing to do; the policy says after how many hours it may go again."),
     ),
+    Reason.CAP_DAY: (
+        gettext_lazy("they had as many messages of this class that day as the policy allows"),
+        gettext_lazy("Send it another day; operations can change the policy."),
+    ),
+    Reason.CAP_WEEK: (
+        gettext_lazy("they had as many messages of this class in seven days as the policy allows"),
+        gettext_lazy("Send it later; operations can change the policy."),
+    ),
+    Reason.SUBJECT_GAP: (
+        gettext_lazy("the last message or call about this subject was too short a while before"),
+        gettext_lazy("Nothing to do; the next step of the reminder comes at its time."),
+    ),
+    Reason.SUBJECT_MAX: (
+        gettext_lazy("they heard about this subject as often as the policy allows"),
+        gettext_lazy("Call them if it matters; operations can change the policy."),
+    ),
+    Reason.READ: (gettext_lazy("they read it on another channel before"), ""),
     Reason.NO_CONTENT: (
         gettext_lazy("the template has no text for this channel"),
         gettext_lazy("Write one and publish the template."),
@@ -103,9 +120,11 @@ def _clock(moment: datetime | None) -> str:
     return strip_tags(str(fact_time(moment)))
 
 
-def explain(*, delivery: Delivery, customer: str) -> Explanation:
-    """Return the sentence for this message, from what is stored of it."""
+def explain(*, delivery: Delivery, customer: str, finding: str = "") -> Explanation:
+    """Return the sentence for this message, from what is stored of it; `finding` are the numbers behind its
+    reason, or what it waits for, in words."""
     why, advice = WORDS.get(delivery.reason, ("", ""))
+    why = finding or why
     at = _clock(delivery.settled_at or delivery.send_at)
     state = delivery.state
     facts = {"name": customer, "at": at, "why": why}
@@ -121,10 +140,10 @@ def explain(*, delivery: Delivery, customer: str) -> Explanation:
             sentence=_("It was handed over at %(at)s; the provider has not reported its arrival.") % facts,
         )
     if state == State.PLANNED:
-        return Explanation(
-            tone="blue",
-            sentence=_("It is planned for %s and was not sent yet.") % _clock(delivery.send_at),
-        )
+        sentence = _("It is planned for %s and was not sent yet.") % _clock(delivery.send_at)
+        if finding:
+            sentence = _("It was not sent yet: %s.") % finding
+        return Explanation(tone="blue", sentence=sentence)
     if state == State.SKIPPED:
         sentence = _("%(name)s did not get it: %(why)s.") % {**facts, "why": why or _("it was skipped")}
         return Explanation(tone="grey", sentence=sentence, advice=advice)

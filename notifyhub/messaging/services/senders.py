@@ -1,4 +1,4 @@
-"""Sender identities and sending policies: rows with a history, changed by operations."""
+"""Sender identities: rows with a history, changed by operations."""
 
 from typing import Any
 
@@ -6,12 +6,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
-from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import SenderIdentity, SendingPolicy
+from notifyhub.messaging.models import SenderIdentity
 from notifyhub.staff.services import audit
 
 IDENTITY = ("name", "channel", "from_name", "from_email", "reply_to", "signature", "classes", "active")
-POLICY = ("channels",)
 
 
 def _check_identity(fields: dict[str, Any]) -> None:
@@ -45,18 +43,6 @@ def update_identity(*, identity_id: int, changes: dict[str, Any], version: int |
     _write(identity, changes, version, IDENTITY)
     audit.record(verb="update_identity", obj=identity, fields=sorted(changes))
     return identity
-
-
-@transaction.atomic
-def update_policy(*, policy_id: int, changes: dict[str, Any], version: int | None) -> SendingPolicy:
-    """Write what a message class may use; return the policy. Raises Conflict if it changed meanwhile."""
-    policy = SendingPolicy.objects.select_for_update().get(pk=policy_id)
-    unknown = set(changes.get("channels", ())) - set(Channel.values)
-    if unknown:
-        raise Refused(_("Choose a channel."), field="channels")
-    _write(policy, changes, version, POLICY)
-    audit.record(verb="update_policy", obj=policy, message_class=policy.message_class, **changes)
-    return policy
 
 
 def _write(row: Any, changes: dict[str, Any], version: int | None, editable: tuple[str, ...]) -> None:

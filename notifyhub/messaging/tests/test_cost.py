@@ -1,19 +1,23 @@
 """What a window costs on a large ledger: rows visited, not seconds."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.core import crypto
+from notifyhub.customers.models import Customer
 from notifyhub.customers.tests.factories import make_topic
+from notifyhub.messaging.engine.asks import asks_of
 from notifyhub.messaging.engine.lease import take_lease
+from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
-from notifyhub.messaging.engine.window_sql import window_sql
+from notifyhub.messaging.engine.reserve import Claim, give_back, reserve
+from notifyhub.messaging.engine.window_sql import read_window, window_sql
 from notifyhub.messaging.models import Batch, Dispatch
 from notifyhub.messaging.tests.kit.sending import dispatch_to, drain, memory_account, states
 
@@ -51,13 +55,30 @@ def dispatch() -> Dispatch:
             _FILL,
             {"people": PEOPLE, "topic": topic.pk, "value": crypto.encrypt("li@mail.example")},
         )
-        made = dispatch_to(topic=topic)
-        plan_dispatch(dispatch_id=made.pk)
         cursor.execute(
             "ANALYZE customers_customer, customers_contactpoint, customers_consent, customers_hold, "
-            "customers_suppression, messaging_delivery, messaging_batch, messaging_dispatch"
+            "customers_suppression"
         )
+        made = dispatch_to(topic=topic)
+        plan_dispatch(dispatch_id=made.pk)
+        cursor.execute("ANALYZE messaging_delivery, messaging_batch, messaging_dispatch")
     return made
+
+
+# What others were sent before: every customer again and again, over many dispatches and days.
+_LEDGER = """
+INSERT INTO messaging_delivery (dispatch_id, id, customer_id, dedup_key, step, channel, send_at, state)
+SELECT %(dispatch)s + 1 + n / 50000, 900000000 + n, 1 + (n::bigint * 7919) %% %(people)s + %(first)s, n, 0,
+       'email', now(), 20
+FROM generate_series(%(low)s::int, %(high)s::int) n
+"""
+_COUNTERS = """
+INSERT INTO messaging_sendcount (customer_id, respect, day, used, at)
+SELECT 1 + n %% %(people)s + %(first)s, hashint8extended(n / %(people)s, 7),
+       current_date - (n / %(people)s) %% 7, 1, now()
+FROM generate_series(%(low)s::int, %(high)s::int) n
+"""
+SMALL, LARGE = 10_000, 1_000_000
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -105,3 +126,87 @@ def test_settling_stays_hot(dispatch: Dispatch) -> None:
         hot, updated = cursor.fetchone()
     assert updated >= 1500
     assert hot / updated >= 0.8
+
+
+def explained(statement: str, params: Any) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + statement, params)
+        (found,) = cursor.fetchone()
+    plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return plan
+
+
+def cost_of(statements: list[tuple[str, Any]]) -> tuple[float, float]:
+    """Return (rows visited, pages touched) by these statements, and take back what they wrote."""
+    rows = pages = 0.0
+    with transaction.atomic():
+        for statement, params in statements:
+            plan = explained(statement, params)
+            pages += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+            for node in nodes(plan):
+                if "Relation Name" in node:
+                    rows += node["Actual Loops"] * (
+                        node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+                    )
+        transaction.set_rollback(True)
+    return rows, pages
+
+
+def statements_of(work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """Return the statements that `work` runs, undone."""
+    found: list[tuple[str, Any]] = []
+
+    def keep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with transaction.atomic():
+        with connection.execute_wrapper(keep):
+            work()
+        transaction.set_rollback(True)
+    return [one for one in found if "messaging_sendcount" in one[0]]
+
+
+def test_gates_and_counters_cost_the_same_on_ten_thousand_rows_and_on_a_million(dispatch: Dispatch) -> None:
+    taken = take_lease(owner="x", priority=1, seconds=60, window=TAKE, blocked=[])
+    assert taken is not None
+    window = [window_sql(taken.batches, take=TAKE)]
+    limits = Limits(
+        caps=(Cap(respect=1, day=3, week=10), Cap(respect=2, channel="email", day=1, week=4)),
+        duplicate_hours=24,
+        gap_hours=20,
+        subject_max=5,
+    )
+    asks = asks_of(limits, subject_ref="bill:7", text=3)
+    now = timezone.now()
+    claims = [
+        Claim(customer_id=row["person_id"], day=now.date(), asks=asks)
+        for row in read_window(taken.batches, take=TAKE)
+    ]
+    counting = statements_of(lambda: reserve(claims, moment=now))
+    returned = statements_of(lambda: give_back([t for one in reserve(claims, moment=now) for t in one]))  # type: ignore[union-attr]
+    assert len(counting) == 2
+    assert len(returned) == 3
+    first = Customer.objects.order_by("pk").values_list("pk", flat=True)[0] - 1
+    costs = []
+    filled = 0
+    for size in (SMALL, LARGE):
+        with connection.cursor() as cursor:
+            values = {
+                "dispatch": dispatch.pk,
+                "people": PEOPLE,
+                "first": first,
+                "low": filled,
+                "high": size - 1,
+            }
+            cursor.execute(_LEDGER, values)
+            cursor.execute(_COUNTERS, values)
+            cursor.execute("ANALYZE messaging_delivery, messaging_sendcount")
+        filled = size
+        costs.append((*cost_of(window), *cost_of(returned)))
+    small, large = costs
+    # The rows are the same ones; the trees over a hundred times as many are a page or two higher.
+    assert large[0] <= small[0] * 1.1
+    assert large[2] <= small[2] * 1.1
+    assert large[1] <= small[1] * 1.6
+    assert large[3] <= small[3] * 1.6

@@ -245,6 +245,7 @@ def test_batches_hold_five_hundred_rows() -> None:
                 "rows": 500,
                 "first": 100_000,
                 "last": 101_200,
+                "waits_for": "",
                 "send_at": timezone.now(),
                 "step": 0,
                 "watch": False,

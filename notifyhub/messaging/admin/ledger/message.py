@@ -16,6 +16,7 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
 from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
+from notifyhub.messaging.services.findings import finding_words
 from notifyhub.messaging.services.ledger import (
     events_of,
     find_message,
@@ -33,6 +34,7 @@ KIND_LOOKS = {
     Kind.FAILED: ("red", "error"),
     Kind.BOUNCED: ("red", "undo"),
     Kind.RETRY: ("orange", "refresh"),
+    Kind.DELAYED: ("blue", "bedtime"),
     Kind.UNKNOWN: ("orange", "help"),
     Kind.DELAYED: ("grey", "bedtime"),
     Kind.READ: ("green", "visibility"),
@@ -69,6 +71,16 @@ def request_line(dispatch: Dispatch, origin: tuple[str, str]) -> list[tuple[str,
     ]
 
 
+def _finding(delivery: Delivery, events: list[DeliveryEvent], words: dict[int, str]) -> str:
+    """Return the words of the event that explains the present state, if it came to that by a limit."""
+    if not events:
+        return ""
+    waits = delivery.state == Delivery.State.PLANNED and events[-1].kind == Kind.DELAYED
+    if waits or delivery.state == Delivery.State.SKIPPED:
+        return words[events[-1].pk]
+    return ""
+
+
 class MessagePage(PageMixin, TemplateView):
     """One message."""
 
@@ -91,8 +103,17 @@ class MessagePage(PageMixin, TemplateView):
         )
         found = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
         origin = origin_for(self.request.user, dispatch.origin_kind, found)
+        found_words = {
+            one.pk: finding_words(code=one.code, detail=one.detail, message_class=dispatch.message_class)
+            for one in events
+        }
         steps = [
-            (one, *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")), accounts.get(one.account_id or 0))
+            (
+                one,
+                *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")),
+                accounts.get(one.account_id or 0),
+                found_words[one.pk],
+            )
             for one in events
         ]
         mail_url = ""
@@ -103,7 +124,11 @@ class MessagePage(PageMixin, TemplateView):
             delivery=delivery,
             customer=customer,
             contact=ContactPoint.objects.filter(pk=delivery.contact_id or 0).defer("value").first(),
-            explanation=explain(delivery=delivery, customer=str(customer or _("This customer"))),
+            explanation=explain(
+                delivery=delivery,
+                customer=str(customer or _("This customer")),
+                finding=_finding(delivery, events, found_words),
+            ),
             state_tone=STATE_TONES[delivery.state],  # type: ignore[index]
             class_tone=CLASS_TONES[dispatch.message_class],  # type: ignore[index]
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],

@@ -6,6 +6,8 @@ from notifyhub.messaging.channels.base import Message
 from notifyhub.messaging.engine.accounts import Account
 from notifyhub.messaging.engine.compose import Row
 from notifyhub.messaging.engine.lease import LeasedBatch
+from notifyhub.messaging.engine.limits import Limits
+from notifyhub.messaging.engine.reserve import Taken
 from notifyhub.messaging.engine.write import Verdict
 
 Live = list[tuple[LeasedBatch, list[Row]]]
@@ -19,6 +21,9 @@ class Draft:
     message: Message
     copy: bytes
     account: Account
+    limits: Limits
+    # The counters it took; what certainly did not go out gives them back.
+    taken: list[Taken] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

@@ -6,49 +6,106 @@ from typing import Any
 
 from notifyhub.messaging.channels.registry import backends
 from notifyhub.messaging.engine import accounts as account_gates
-from notifyhub.messaging.engine.accounts import Account, Accounts
+from notifyhub.messaging.engine.accounts import Account, Accounts, Choice
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
 from notifyhub.messaging.engine.judge import IN_DOUBT
+from notifyhub.messaging.engine.limits import OFFERS, Limits, Policies, awake
+from notifyhub.messaging.engine.quiet import end_of, release, zone_of
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
+from notifyhub.messaging.engine.window.verdicts import failure, put_off, skipped
 from notifyhub.messaging.engine.write import Verdict
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.rendering import RenderError
 
 logger = logging.getLogger(__name__)
-State = Delivery.State
 Reason = Delivery.Reason
 
 
-def prepare(live: Live, *, accounts: Accounts, composer: Composer, take: int) -> list[Plan]:
+def prepare(
+    live: Live, *, accounts: Accounts, composer: Composer, policies: Policies, take: int
+) -> list[Plan]:
     """Judge and render the rows, and take what the buckets grant for those that are to be sent."""
-    variables = composer.variables([row for _, rows in live for row in rows if not row["verdict"]])
+    verdicts = {(row["dispatch_id"], row["id"]): _gate(row, policies) for _, rows in live for row in rows}
+    sendable = [row for _, rows in live for row in rows if verdicts[row["dispatch_id"], row["id"]] is None]
+    variables = composer.variables(sendable)
     plans: list[Plan] = []
     wanted: dict[int, int] = defaultdict(int)
     probes: set[int] = set()
     for batch, rows in live:
         plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.hi)
-        choice = accounts.choose(batch.channel)
-        if choice.blocked:
-            plan.starved, plan.last = True, batch.cursor
-            rows = []
-        if choice.probe and choice.account:
-            probes.add(choice.account.id)
-        for row in rows:
-            verdict = _gate(row) or (None if choice.account else _failure(row, Reason.NO_ACCOUNT))
-            if verdict is None and choice.account:
-                outcome = _compose(row, variables[row["id"]], composer, choice.account)
-                if isinstance(outcome, Draft):
-                    plan.drafts.append(outcome)
-                    wanted[choice.account.id] += 1
-                    continue
-                verdict = outcome
-            if verdict is not None:
-                plan.settled.append(_honest(row, verdict))
         plans.append(plan)
+        if accounts.choose(batch.channel).blocked:
+            plan.starved, plan.last = True, batch.cursor
+            continue
+        for row in rows:
+            verdict = verdicts[row["dispatch_id"], row["id"]]
+            if verdict is None:
+                choice = _choose(row, accounts, policies)
+                if isinstance(choice, Verdict):
+                    verdict = choice
+                elif choice.account is None:
+                    # The account it must go through is out for a moment, though another is not.
+                    plan.starved, plan.last = True, row["id"] - 1
+                    break
+                else:
+                    outcome = _compose(row, variables[row["id"]], composer, choice.account, policies)
+                    if isinstance(outcome, Draft):
+                        plan.drafts.append(outcome)
+                        wanted[choice.account.id] += 1
+                        if choice.probe:
+                            probes.add(choice.account.id)
+                        continue
+                    verdict = outcome
+            plan.settled.append(_honest(row, verdict))
     granted = {number: _grant(number, count, probe=number in probes) for number, count in wanted.items()}
     for plan in plans:
         _cut(plan, granted)
     return plans
+
+
+def _gate(row: Row, policies: Policies) -> Verdict | None:
+    """Return what stops or delays a row before it is looked at any closer."""
+    if row["verdict"]:
+        return skipped(row, row["verdict"])
+    limits = _limits(row, policies)
+    if not limits.allowed:
+        return skipped(row, Reason.CHANNEL_NOT_ALLOWED)
+    if limits.quiet is not None:
+        now = row["looked_at"]
+        until = release(now, zone_of(row["time_zone"]), quiet=limits.quiet)
+        if until > now:
+            return put_off(row, until)
+    return None
+
+
+def _limits(row: Row, policies: Policies) -> Limits:
+    limits = policies.limits(row["message_class"], row["channel"])
+    return awake(limits, message_class=row["message_class"], urgent=row["urgent"])
+
+
+def _choose(row: Row, accounts: Accounts, policies: Policies) -> Choice | Verdict:
+    """Return the account for a row, or that it waits for one, or that there is none.
+
+    Offers go through an account that is open by the recipient's clock, or else wait for the first to open.
+    """
+    avoid = row["account_id"] if row["tries"] and row["mark"] not in IN_DOUBT else None
+    choice = accounts.choose(row["channel"], avoid=avoid)
+    if choice.account is None:
+        return choice if choice.blocked else failure(row, Reason.NO_ACCOUNT)
+    closing = policies.closing.get(choice.account.id)
+    if closing is None or row["message_class"] not in OFFERS:
+        return choice
+    now, zone = row["looked_at"], zone_of(row["time_zone"])
+    opens = end_of(closing, now, zone)
+    if opens <= now:
+        return choice
+    other = accounts.choose(row["channel"], avoid=choice.account.id)
+    if other.account is not None and other.account.id != choice.account.id:
+        others = end_of(policies.closing.get(other.account.id), now, zone)
+        if others <= now:
+            return other
+        opens = min(opens, others)
+    return put_off(row, opens)
 
 
 def _grant(account_id: int, wanted: int, *, probe: bool) -> int:
@@ -70,56 +127,26 @@ def _cut(plan: Plan, granted: dict[int, int]) -> None:
         return
 
 
-def _gate(row: Row) -> Verdict | None:
-    if not row["verdict"]:
-        return None
-    return Verdict(
-        row=row["id"],
-        state=State.SKIPPED,
-        kind=DeliveryEvent.Kind.SKIPPED,
-        reason=row["verdict"],
-        code=row["verdict"],
-        tries=row["tries"],
-    )
-
-
 def _honest(row: Row, verdict: Verdict) -> Verdict:
     """Return the verdict; of a row whose first try may have arrived nobody may say that it was not sent."""
-    if row["mark"] in IN_DOUBT and verdict.state != State.PLANNED:
-        verdict.state, verdict.kind, verdict.reason = State.UNKNOWN, DeliveryEvent.Kind.UNKNOWN, row["mark"]
+    if row["mark"] in IN_DOUBT and verdict.state != Delivery.State.PLANNED:
+        verdict.state, verdict.kind = Delivery.State.UNKNOWN, DeliveryEvent.Kind.UNKNOWN
+        verdict.reason = row["mark"]
     return verdict
 
 
-def _failure(row: Row, reason: str, detail: str = "") -> Verdict:
-    return Verdict(
-        row=row["id"],
-        state=State.FAILED,
-        kind=DeliveryEvent.Kind.FAILED,
-        reason=reason,
-        code=reason,
-        detail=detail,
-        tries=row["tries"],
-    )
-
-
-def _compose(row: Row, variables: dict[str, Any], composer: Composer, account: Account) -> Draft | Verdict:
+def _compose(
+    row: Row, variables: dict[str, Any], composer: Composer, account: Account, policies: Policies
+) -> Draft | Verdict:
     backend = backends.get(account.backend)
     try:
         message, copy = composer.compose(row, variables, backend=backend)
     except RenderError as error:
-        return _failure(row, Reason.RENDER_ERROR, str(error))
+        return failure(row, Reason.RENDER_ERROR, str(error))
     except (NoContent, NotAllowListed) as stop:
-        skipped = Reason.NO_CONTENT if isinstance(stop, NoContent) else Reason.NOT_ALLOW_LISTED
-        return Verdict(
-            row=row["id"],
-            state=State.SKIPPED,
-            kind=DeliveryEvent.Kind.SKIPPED,
-            reason=skipped,
-            code=skipped,
-            tries=row["tries"],
-        )
+        return skipped(row, Reason.NO_CONTENT if isinstance(stop, NoContent) else Reason.NOT_ALLOW_LISTED)
     except Exception as error:
         # Whatever else one row's data breaks is that row's failure, and not its batch's.
         logger.exception("Message %s-%s cannot be composed", row["dispatch_id"], row["id"])
-        return _failure(row, Reason.RENDER_ERROR, type(error).__name__)
-    return Draft(row=row, message=message, copy=copy, account=account)
+        return failure(row, Reason.RENDER_ERROR, type(error).__name__)
+    return Draft(row=row, message=message, copy=copy, account=account, limits=_limits(row, policies))

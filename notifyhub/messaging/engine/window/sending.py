@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from functools import partial
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from notifyhub.messaging.channels.base import LEASE_LOST, Result
 from notifyhub.messaging.engine import accounts as account_gates
@@ -16,6 +16,7 @@ from notifyhub.messaging.engine.lease import Lease
 from notifyhub.messaging.engine.persevere import persevere
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
+from notifyhub.messaging.engine.window.counting import count_in, count_out, counts
 from notifyhub.messaging.engine.window.parts import Done, Draft, Plan
 from notifyhub.messaging.engine.write import BatchWrite, write_window
 from notifyhub.messaging.models import Delivery
@@ -30,16 +31,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
     moving = [plan for plan in plans if plan.last > plan.batch.cursor]
     if not moving:
         return
-    opened = [
-        BatchWrite(
-            batch=plan.batch,
-            cursor=plan.batch.cursor if plan.drafts else plan.last,
-            open_to=plan.last,
-            verdicts=plan.settled,
-        )
-        for plan in moving
-    ]
-    ours = _write(lease, opened)
+    ours = _open(lease, moving)
     done.lost += [plan.batch for plan in moving if plan.batch.id not in ours]
     kept = [plan for plan in moving if plan.batch.id in ours]
     done.rows += sum(len(plan.settled) for plan in kept)
@@ -68,7 +60,8 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         )
         for plan in sending
     ]
-    ours = persevere(partial(_write, lease, settled), until=lease.taken + lease.seconds)
+    drafts = {plan.batch.id: plan.drafts for plan in sending}
+    ours = persevere(partial(_settle, lease, settled, drafts), until=lease.taken + lease.seconds)
     for account_id, group in answers.items():
         _note_troubles(account_id, list(group.values()))
     for write in settled:
@@ -79,6 +72,34 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
             continue
         done.rows += len(write.verdicts)
         _tell(write)
+
+
+def _open(lease: Lease, plans: list[Plan]) -> set[int]:
+    """Open the windows and count whom they are for, in one; return the ids of the batches still ours."""
+    counted = [plan for plan in plans if counts(plan)]
+    if not counted:
+        return _write(lease, [_opening(plan) for plan in plans])
+    with transaction.atomic():
+        count_in(counted)
+        return _write(lease, [_opening(plan) for plan in plans])
+
+
+def _opening(plan: Plan) -> BatchWrite:
+    return BatchWrite(
+        batch=plan.batch,
+        cursor=plan.batch.cursor if plan.drafts else plan.last,
+        open_to=plan.last,
+        verdicts=plan.settled,
+    )
+
+
+def _settle(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
+    if not any(draft.limits.counts for group in drafts.values() for draft in group):
+        return _write(lease, writes)
+    with transaction.atomic():
+        ours = _write(lease, writes)
+        count_out(writes, drafts, ours)
+        return ours
 
 
 def _write(lease: Lease, writes: list[BatchWrite]) -> set[int]:

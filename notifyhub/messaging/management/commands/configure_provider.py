@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import ProviderAccount
-from notifyhub.messaging.services.accounts import create_account, update_account
+from notifyhub.messaging.services.accounts import create_account, update_account, usual_hours
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                     backend=options["backend"],
                     name=options["name"],
                     values=values,
-                    **changes,
+                    **{**usual_hours(channel=options["channel"], backend=options["backend"]), **changes},
                 )
             elif (known.channel, known.backend) != (options["channel"], options["backend"]):
                 raise CommandError(

@@ -20,12 +20,19 @@ TIMEOUT = "20s"
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """How many people of an audience would be sent to, by channel, and how many not, by reason."""
+    """How many people of an audience would be sent to, by channel, and how many not, by reason.
+
+    `delayed` of those sent to wait for the end of their quiet hours: the first until `delayed_from`, the last
+    until `delayed_until`.
+    """
 
     total: int
     sendable: int
     by_channel: dict[str, int]
     by_reason: dict[str, int]
+    delayed: int = 0
+    delayed_from: datetime | None = None
+    delayed_until: datetime | None = None
 
 
 def forecast(
@@ -36,11 +43,12 @@ def forecast(
     topic: Topic | None,
     template_version: TemplateVersion | None,
     send_at: datetime | None = None,
+    urgent: bool = False,
 ) -> Forecast:
     """Return what planning would decide at this moment; raises Refused if the rule is wrong or too slow.
 
-    Nothing is estimated: every customer is counted. `send_at` does not change the answer while no gate
-    looks at the clock.
+    Nothing is estimated: every customer is counted. `send_at` is when it is due, now if none is given: quiet
+    hours and the limits of a day are looked at for that time.
     """
     topic = topic or (template_version.template.topic if template_version else None)
     check_chain(list(chain))
@@ -51,6 +59,8 @@ def forecast(
         audience=audience,
         topic=topic,
         template_version_id=template_version.pk if template_version else None,
+        urgent=urgent,
+        send_at=send_at,
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -63,13 +73,19 @@ def forecast(
         raise Refused(_("Counting this audience takes too long. Narrow it down.")) from error
     by_channel: dict[str, int] = {}
     by_reason: dict[str, int] = {}
-    for channel, reason, people in rows:
+    waiting: dict[datetime, int] = {}
+    for channel, reason, at, people in rows:
         counts = by_reason if reason else by_channel
         counts[reason or channel] = counts.get(reason or channel, 0) + people
+        if not reason and gates.send_at is not None and at > gates.send_at:
+            waiting[at] = waiting.get(at, 0) + people
     sendable = sum(by_channel.values())
     return Forecast(
         total=sendable + sum(by_reason.values()),
         sendable=sendable,
         by_channel=by_channel,
         by_reason=by_reason,
+        delayed=sum(waiting.values()),
+        delayed_from=min(waiting, default=None),
+        delayed_until=max(waiting, default=None),
     )

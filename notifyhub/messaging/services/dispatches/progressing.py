@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from notifyhub.messaging.engine.counts import COLUMNS, Counts, count_dispatches
 from notifyhub.messaging.engine.reach import Reach, reach_of
+from notifyhub.messaging.engine.waiting import Waiting, count_waiting
 from notifyhub.messaging.models import Dispatch
 
 
@@ -15,8 +16,9 @@ class Progress:
     """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part
     of sent. People: people = reached + not_reached + people_open; reached got at least one message.
 
-    `rate_per_second` and `ends_at` are None while nothing is being sent. `checks_open` batches wait for a
-    look whether a next step is needed, the first until `next_check_at`.
+    `rate_per_second` and `ends_at` are None while nothing is being sent. `waiting` of the open ones wait for
+    the end of quiet hours, the first until `waits_from`, the last until `waits_until`. `checks_open` batches
+    wait for a look whether a next step is needed, the first until `next_check_at`.
     """
 
     planned: int
@@ -37,6 +39,9 @@ class Progress:
     by_reason: dict[str, int]
     rate_per_second: float | None
     ends_at: datetime | None
+    waiting: int = 0
+    waits_from: datetime | None = None
+    waits_until: datetime | None = None
 
 
 def progress(*, dispatch_id: int) -> Progress:
@@ -50,9 +55,11 @@ def progress(*, dispatch_id: int) -> Progress:
     else:
         reach = reach_of(dispatch_id, counts, ended=ended)
     rate = ends_at = None
-    if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open:
+    waiting = count_waiting(dispatch_id) if counts.open else Waiting()
+    if dispatch.state == Dispatch.State.RUNNING and dispatch.rate and counts.open > waiting.rows:
         rate = dispatch.rate
-        ends_at = timezone.now() + timedelta(seconds=counts.open / rate)
+        if not waiting.rows:
+            ends_at = timezone.now() + timedelta(seconds=counts.open / rate)
     return Progress(
         planned=counts.planned,
         **{name: getattr(counts, name) for name in COLUMNS},
@@ -66,6 +73,9 @@ def progress(*, dispatch_id: int) -> Progress:
         by_reason=counts.reasons,
         rate_per_second=rate,
         ends_at=ends_at,
+        waiting=waiting.rows,
+        waits_from=waiting.first,
+        waits_until=waiting.last,
     )
 
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from notifyhub.messaging.engine.chain import wake_for_failures
 from notifyhub.messaging.engine.counts import fold_counts
 from notifyhub.messaging.engine.early import COUNTED
+from notifyhub.messaging.engine.returns import give_back_for
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.services.receipts import sql
 from notifyhub.messaging.services.receipts.effects import take_effect
@@ -225,6 +226,17 @@ def write_moves(cursor: Any, moves: list[Move]) -> None:
             "changes": [change for _move, _reason, change in told],
         },
     )
+    _give_back(moves)
+
+
+def _give_back(moves: list[Move]) -> None:
+    """Uncount those who got nothing after all: they may be written to instead."""
+    lost: dict[int, list[int]] = defaultdict(list)
+    for move in moves:
+        if move.before in (State.UNKNOWN, State.SENT) and COUNTED[move.after] == "failed":
+            lost[move.dispatch_id].append(move.delivery_id)
+    for dispatch_id, ids in sorted(lost.items()):
+        give_back_for(dispatch_id=dispatch_id, delivery_ids=sorted(ids))
 
 
 def _count_change(before: int, after: int) -> dict[str, int]:

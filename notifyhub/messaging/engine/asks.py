@@ -1,0 +1,98 @@
+"""What a message must keep to, and whether it does: a table of cases without a database."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from notifyhub.messaging.engine.limits import Limits
+from notifyhub.messaging.engine.respects import SUBJECT_DAYS, WEEK_DAYS, subject_respect
+from notifyhub.messaging.models import Delivery
+
+Reason = Delivery.Reason
+
+
+@dataclass(kw_only=True, slots=True)
+class Ask:
+    """One limit that a message must keep to."""
+
+    respect: int
+    days: int
+    channel: str = ""
+    cap_day: int | None = None
+    cap_days: int | None = None
+    gap: timedelta | None = None
+    reasons: tuple[str, str, str] = (Reason.CAP_DAY, Reason.CAP_WEEK, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a message may not go, with what was found."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Count:
+    """The counter of one customer in one respect: how often on which days, and when last."""
+
+    days: dict[date, int]
+    last: datetime | None = None
+
+    def within(self, day: date, days: int) -> int:
+        return sum(used for on, used in self.days.items() if on > day - timedelta(days=days))
+
+
+def asks_of(limits: Limits, *, subject_ref: str, text: int | None, goes_on: bool = False) -> tuple[Ask, ...]:
+    """Return what a message must keep to. One that goes on where an earlier step of its chain did not
+    reach the customer is the same contact: only the caps count it again."""
+    asks = []
+    if text is not None and limits.duplicate_hours and not goes_on:
+        gap = timedelta(hours=limits.duplicate_hours)
+        # The day on which the last one may have been counted.
+        asks.append(Ask(respect=text, days=gap.days + 2, gap=gap, reasons=("", "", Reason.DUPLICATE)))
+    if subject_ref and limits.has_subject and not goes_on:
+        asks.append(
+            Ask(
+                respect=subject_respect(subject_ref),
+                days=SUBJECT_DAYS,
+                cap_days=limits.subject_max,
+                gap=timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None,
+                reasons=("", Reason.SUBJECT_MAX, Reason.SUBJECT_GAP),
+            )
+        )
+    asks += [
+        Ask(respect=cap.respect, days=WEEK_DAYS, channel=cap.channel, cap_day=cap.day, cap_days=cap.week)
+        for cap in limits.caps
+    ]
+    return tuple(asks)
+
+
+def refuse(ask: Ask, count: Count, day: date, moment: datetime) -> Refusal | None:
+    """Return why one more is too many, or None."""
+    by_day, by_days, by_gap = ask.reasons
+    if ask.gap is not None and count.last is not None and moment - count.last < ask.gap:
+        hours = int(ask.gap.total_seconds() // 3600)
+        return Refusal(reason=str(by_gap), detail=facts(last=stamp(count.last), hours=hours))
+    where = {"channel": ask.channel} if ask.channel else {}
+    if ask.cap_day is not None:
+        used = count.days.get(day, 0)
+        if used >= ask.cap_day:
+            return Refusal(reason=str(by_day), detail=facts(used=used, limit=ask.cap_day, **where))
+    if ask.cap_days is not None:
+        used = count.within(day, ask.days)
+        if used >= ask.cap_days:
+            return Refusal(
+                reason=str(by_days), detail=facts(used=used, limit=ask.cap_days, days=ask.days, **where)
+            )
+    return None
+
+
+def facts(**values: Any) -> str:
+    """Return what was found as "name=value …", as an event keeps it."""
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+def stamp(moment: datetime) -> str:
+    """Return the moment as an event keeps it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

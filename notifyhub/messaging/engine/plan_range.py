@@ -1,0 +1,77 @@
+"""Cutting an audience into ranges, and what the database must know before it plans one."""
+
+from typing import Any
+
+from notifyhub.messaging.engine.plan_sql import Gates
+
+# The id block of the sequence is as large (see the first migration), so one range fits into one block.
+CHUNK = 50_000
+
+# What the planning statement joins. Of a table that was filled a moment ago and never looked at, the database
+# expects one row in any range: it would then compare everybody with everybody.
+_UNKNOWN = """
+SELECT c.oid::regclass::text FROM pg_class c
+WHERE c.reltuples < 0 AND c.oid IN ('customers_customer'::regclass, 'customers_contactpoint'::regclass,
+    'customers_consent'::regclass, 'customers_hold'::regclass, 'customers_suppression'::regclass)
+"""
+MANY = 1_000
+
+# One row per zone of the range, or one for all of it.
+_BOUND = """
+SELECT zone, max(id), count(*) FROM (
+    SELECT {column} AS id, {zone} AS zone FROM {table}
+    WHERE {column} > %(low)s AND {column} <= %(until)s AND ({where})
+    ORDER BY {column} LIMIT %(chunk)s
+) AS chunk GROUP BY zone
+"""
+
+
+def _source(gates: Gates) -> dict[str, str]:
+    zone = "c.time_zone" if gates.has_zones else "''"
+    if gates.audience is not None:
+        return {"column": "c.id", "zone": zone, "table": "customers_customer c", "where": gates.audience}
+    table = "messaging_dispatchitem i"
+    if gates.has_zones:
+        table += " JOIN customers_customer c ON c.id = i.customer_id"
+    return {"column": "i.item", "zone": zone, "table": table, "where": "i.dispatch_id = %(dispatch)s"}
+
+
+def last_id(cursor: Any, gates: Gates) -> int:
+    """Return the last id there is now, so that customers who arrive later do not stretch the plan."""
+    if gates.audience is not None:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM customers_customer")
+    else:
+        cursor.execute(
+            "SELECT coalesce(max(item), 0) FROM messaging_dispatchitem WHERE dispatch_id = %s",
+            [gates.dispatch_id],
+        )
+    return int(cursor.fetchone()[0])
+
+
+def next_range(cursor: Any, gates: Gates, *, low: int, until: int) -> tuple[int, list[str]]:
+    """Return up to which id the next range goes, as many recipients as one id block holds, and its zones."""
+    values = {"low": low, "until": until, "chunk": CHUNK, "dispatch": gates.dispatch_id}
+    cursor.execute(_BOUND.format(**_source(gates)), values)
+    found = cursor.fetchall()
+    people = sum(count for _zone, _last, count in found)
+    know_tables(cursor, gates, people)
+    full = people == CHUNK
+    return max(last for _zone, last, _count in found) if full else until, [row[0] for row in found]
+
+
+def know_tables(cursor: Any, gates: Gates, people: int) -> None:
+    """Have the tables analysed that never were, before many people are planned."""
+    if gates.audience is None or people < MANY:
+        return
+    cursor.execute(_UNKNOWN)
+    for (table,) in cursor.fetchall():
+        cursor.execute(f"ANALYZE {table}")
+
+
+def all_zones(cursor: Any, gates: Gates) -> list[str]:
+    """Return the zones of everybody meant, if it matters where they are."""
+    if not gates.has_zones:
+        return []
+    everybody = "SELECT DISTINCT {zone} FROM {table} WHERE {where}"
+    cursor.execute(everybody.format(**_source(gates)), {"dispatch": gates.dispatch_id})
+    return [row[0] for row in cursor.fetchall()]

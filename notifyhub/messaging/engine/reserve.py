@@ -1,0 +1,209 @@
+"""Counting customers before they are written to, so that no two dispatches pass a limit together.
+
+A window takes what it wants in one upsert, customers in order; that locks the counters of everybody in it.
+Then it looks at what was there before, decides message by message, and gives back what refused ones took.
+All of that commits with the opening of the window or not at all.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+
+from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
+
+Key = tuple[int, int]
+CounterKey = tuple[int, int, int]
+
+# Days travel as numbers and lists as text: so many dates would cost more to write down than to count.
+_EPOCH = date(2000, 1, 1).toordinal()
+_DAY = "date '2000-01-01' + "
+
+# The time of the last stays until we know whether this one counts: a gap is measured to it.
+_TAKE = f"""
+INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
+SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
+FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
+    AS w(customer_id, respect, day, used)
+ORDER BY w.customer_id, w.respect, w.day
+ON CONFLICT (customer_id, respect, day) DO UPDATE
+SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
+RETURNING t.customer_id, t.respect, t.used, CASE WHEN t.at <> %(at)s THEN t.at END
+"""
+
+# A second statement, since only a new snapshot shows what others committed while we waited for their locks.
+# Each counter is found by its key: the inner LIMIT keeps it a look-up whatever the statistics say.
+_BEFORE = f"""
+SELECT w.customer_id, w.respect, n.day, n.used, n.at
+FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(since)s::int[])
+    AS w(customer_id, respect, day, since)
+CROSS JOIN LATERAL (
+    SELECT c.day, c.used, c.at FROM messaging_sendcount c
+    WHERE c.customer_id = w.customer_id AND c.respect = w.respect
+      AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.day
+      AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date AND c.used > 0
+    ORDER BY c.customer_id, c.respect, c.day LIMIT 200
+) n
+"""
+
+# These rows are locked by us already, or are locked here in the same order.
+_CORRECT = """
+WITH w AS (
+    SELECT * FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[],
+                         %(used)s::smallint[], %(mine)s::timestamptz[], %(at)s::timestamptz[])
+        AS w(customer_id, respect, day, used, mine, at)
+), locked AS MATERIALIZED (
+    SELECT c.customer_id, c.respect, c.day FROM w JOIN messaging_sendcount c
+        ON c.customer_id = w.customer_id AND c.respect = w.respect AND c.day = w.day
+        AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date
+    ORDER BY c.customer_id, c.respect, c.day FOR UPDATE OF c
+)
+UPDATE messaging_sendcount t
+SET used = greatest(t.used - w.used, 0),
+    at = CASE WHEN w.at IS NOT NULL AND (w.mine IS NULL OR t.at = w.mine) THEN w.at ELSE t.at END
+FROM locked JOIN w USING (customer_id, respect, day)
+WHERE t.customer_id = locked.customer_id AND t.respect = locked.respect AND t.day = locked.day
+  AND t.day >= %(oldest)s::date AND t.day <= %(newest)s::date
+"""
+
+
+@dataclass(kw_only=True, slots=True)
+class Claim:
+    """What one message asks of its customer's counters, on the customer's day."""
+
+    customer_id: int
+    day: date
+    asks: tuple[Ask, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class Taken:
+    """One counter that a message took; `before` is when the one before it went out."""
+
+    customer_id: int
+    respect: int
+    day: date
+    at: datetime | None = None
+    before: datetime | None = None
+
+
+def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | Refusal]:
+    """Count these messages in their order; return what each took, or why it may not go.
+
+    To be called in the transaction that opens their window. A message takes all it asks for or nothing.
+    """
+    wanted: dict[CounterKey, int] = {}
+    since: dict[CounterKey, int] = {}
+    for claim in claims:
+        day = claim.day.toordinal() - _EPOCH
+        for ask in claim.asks:
+            key = (claim.customer_id, ask.respect, day)
+            wanted[key] = wanted.get(key, 0) + 1
+            since[key] = min(since.get(key, day), day - ask.days + 1)
+    if not wanted:
+        return [[] for _ in claims]
+    keys = sorted(wanted)
+    lists = {
+        "customer": _list(key[0] for key in keys),
+        "respect": _list(key[1] for key in keys),
+        "day": _list(key[2] for key in keys),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {**lists, "used": _list(wanted[key] for key in keys), "at": moment})
+        counts = _counts(keys, wanted, cursor.fetchall(), moment)
+        bounds = {
+            "oldest": date.fromordinal(min(since.values()) + _EPOCH),
+            "newest": date.fromordinal(max(key[2] for key in keys) + 1 + _EPOCH),
+        }
+        cursor.execute(_BEFORE, {**lists, "since": _list(since[key] for key in keys), **bounds})
+        # Days before, and the day after for one who travelled west.
+        for customer, respect, on, used, at in cursor.fetchall():
+            count = counts[customer, respect]
+            count.days[on] = used
+            count.last = at if count.last is None else max(count.last, at)
+    corrections: dict[tuple[int, int, date], list[Any]] = {}
+    answers = [_decide(claim, moment, counts, corrections) for claim in claims]
+    _correct([(*key, used, None, at) for key, (used, at) in sorted(corrections.items())])
+    return answers
+
+
+def _list(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _counts(
+    keys: list[CounterKey], wanted: dict[CounterKey, int], rows: list[Any], moment: datetime
+) -> dict[Key, Count]:
+    """Return what the counters stood at before we took them."""
+    days = {(customer, respect): day for customer, respect, day in keys}
+    counts: dict[Key, Count] = {}
+    for customer, respect, used, at in rows:
+        day = days[customer, respect]
+        before = used - wanted[customer, respect, day]
+        on = date.fromordinal(day + _EPOCH)
+        counts[customer, respect] = Count(days={on: before}, last=(at or moment) if before > 0 else None)
+    return counts
+
+
+def _decide(
+    claim: Claim,
+    moment: datetime,
+    counts: dict[Key, Count],
+    corrections: dict[tuple[int, int, date], list[Any]],
+) -> list[Taken] | Refusal:
+    for ask in claim.asks:
+        refusal = refuse(ask, counts[claim.customer_id, ask.respect], claim.day, moment)
+        if refusal is not None:
+            for other in claim.asks:
+                corrections.setdefault((claim.customer_id, other.respect, claim.day), [0, None])[0] += 1
+            return refusal
+    taken = []
+    for ask in claim.asks:
+        count = counts[claim.customer_id, ask.respect]
+        key = (claim.customer_id, ask.respect, claim.day)
+        taken.append(
+            Taken(
+                customer_id=claim.customer_id,
+                respect=ask.respect,
+                day=claim.day,
+                at=moment,
+                before=count.last if count.days[claim.day] else None,
+            )
+        )
+        if count.days[claim.day]:
+            # Its time was left alone; now it is known that this one is the last.
+            corrections.setdefault(key, [0, None])[1] = moment
+        count.days[claim.day] += 1
+        count.last = moment
+    return taken
+
+
+def give_back(taken: Iterable[Taken]) -> None:
+    """Uncount messages that certainly did not go out; their customers may be written to instead."""
+    found: dict[tuple[int, int, date], list[Any]] = {}
+    for one in taken:
+        entry = found.setdefault((one.customer_id, one.respect, one.day), [0, one.at, one.before])
+        entry[0] += 1
+        if one.before is None or (entry[2] is not None and one.before < entry[2]):
+            entry[2] = one.before
+    _correct([(*key, *entry) for key, entry in sorted(found.items())])
+
+
+def _correct(rows: list[tuple[Any, ...]]) -> None:
+    """Write (customer, respect, day, how many less, if last at, last at) in that order."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CORRECT,
+            {
+                **{
+                    name: [row[place] for row in rows]
+                    for place, name in enumerate(("customer", "respect", "day", "used", "mine", "at"))
+                },
+                "oldest": min(row[2] for row in rows),
+                "newest": max(row[2] for row in rows),
+            },
+        )

@@ -1,0 +1,91 @@
+"""The numbers behind a gate's answer: what an event keeps as "name=value …", in words for people."""
+
+from datetime import UTC, datetime
+
+from django.utils.html import strip_tags
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from notifyhub.core.templatetags.nh import fact_time
+from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.engine.quiet import QUIET, zone_of
+from notifyhub.messaging.models import Delivery
+
+Reason = Delivery.Reason
+
+
+def finding_words(*, code: str, detail: str, message_class: str) -> str:
+    """Return what was found as part of a sentence; "" if the event tells of no limit or cannot be read."""
+    values = dict(part.split("=", 1) for part in detail.split(" ") if "=" in part)
+    try:
+        if code == QUIET:
+            return _quiet(values)
+        if code in (Reason.CAP_DAY, Reason.CAP_WEEK, Reason.SUBJECT_MAX):
+            return _counted(code, values, message_class)
+        if code in (Reason.SUBJECT_GAP, Reason.DUPLICATE):
+            return _gap(code, values)
+    except (KeyError, ValueError):
+        # Older events kept other words.
+        return ""
+    return ""
+
+
+def _counted(code: str, values: dict[str, str], message_class: str) -> str:
+    used, limit = int(values["used"]), int(values["limit"])
+    kind = MessageClass(message_class).label.lower() if message_class in MessageClass.values else ""
+    facts = {"used": used, "limit": limit, "class": kind, "days": values.get("days", "")}
+    if code == Reason.SUBJECT_MAX:
+        said = ngettext(
+            "%(used)d message about this subject in %(days)s days, the limit is %(limit)d",
+            "%(used)d messages about this subject in %(days)s days, the limit is %(limit)d",
+            used,
+        )
+        return said % facts
+    if code == Reason.CAP_DAY:
+        said = ngettext(
+            "%(used)d %(class)s message today, the limit is %(limit)d",
+            "%(used)d %(class)s messages today, the limit is %(limit)d",
+            used,
+        )
+    else:
+        said = ngettext(
+            "%(used)d %(class)s message in %(days)s days, the limit is %(limit)d",
+            "%(used)d %(class)s messages in %(days)s days, the limit is %(limit)d",
+            used,
+        )
+    channel = values.get("channel", "")
+    if channel in Channel.values:
+        return _("%(found)s (%(channel)s)") % {"found": said % facts, "channel": Channel(channel).label}
+    return said % facts
+
+
+def _gap(code: str, values: dict[str, str]) -> str:
+    last = strip_tags(str(fact_time(_moment(values["last"]))))
+    hours = int(values["hours"])
+    if code == Reason.DUPLICATE:
+        said = ngettext(
+            "the same text went to them at %(last)s; it may go again after %(hours)d hour",
+            "the same text went to them at %(last)s; it may go again after %(hours)d hours",
+            hours,
+        )
+    else:
+        said = ngettext(
+            "the last about this subject was at %(last)s; there must be %(hours)d hour between two",
+            "the last about this subject was at %(last)s; there must be %(hours)d hours between two",
+            hours,
+        )
+    return said % {"last": last, "hours": hours}
+
+
+def _quiet(values: dict[str, str]) -> str:
+    name = values.get("zone", "").strip("-")
+    until = _moment(values["until"]).astimezone(zone_of(name))
+    zone = str(zone_of(name))
+    return _("it waits for the end of quiet hours, until %(at)s (%(zone)s)") % {
+        "at": f"{until:%Y-%m-%d %H:%M}",
+        "zone": zone,
+    }
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -68,10 +68,10 @@ def judged_sql(
     people: str = "",
     after: int = -1,
 ) -> Sql:
-    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id, send_at,
-    reason ('' is sendable) and detail, for ids in (low, high]. `earlier` says that lower ids were planned
-    before; `clocks`, one a channel, are needed where zones matter. The chain names its own `people`, of any
-    ids, and the place in the chain `after` which theirs begins."""
+    """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id,
+    send_at, reason ('' is sendable) and detail, for ids in (low, high]. `earlier` says that lower ids were
+    planned before; `clocks`, one a channel, are needed where zones matter. The chain names its own `people`,
+    of any ids, and the place in the chain `after` which theirs begins."""
     params = {
         "low": low,
         "high": high,

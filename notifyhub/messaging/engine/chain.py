@@ -22,8 +22,8 @@ from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells, chain_sql
 from notifyhub.messaging.engine.chain_rules import due_values
 from notifyhub.messaging.engine.gates import build_gates
+from notifyhub.messaging.engine.plan_range import CHUNK
 from notifyhub.messaging.engine.plan_sql import judged_sql
-from notifyhub.messaging.engine.planner import CHUNK
 from notifyhub.messaging.models import Batch, Dispatch
 
 logger = logging.getLogger(__name__)

@@ -67,6 +67,7 @@ class RunningPage(CampaignPage):
             "not_sent": not_sent,
             "most": max((line.count for line in reasons), default=0),
             "steps": steps,
+            "has_dropped": any(step.dropped for step in steps),
             "has_steps": any(step.messages for step in steps),
             "people": certify_people(progress),
             "took": took(run),

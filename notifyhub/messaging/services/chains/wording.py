@@ -59,4 +59,4 @@ def _describe(step: dict[str, Any], following: str) -> str:
         waited = _("If it is not read within %(span)s, %(next)s follows.") % facts
     else:
         waited = _("If it is not delivered within %(span)s, %(next)s follows.") % facts
-    return f"{waited} {failed}"
+    return _("%(waited)s %(failed)s") % {"waited": waited, "failed": failed}

@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.messaging.engine.counts import fold_counts
+from notifyhub.messaging.engine.selfpause import pause_failing
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.signals import dispatch_finished
 
@@ -40,6 +41,7 @@ def finish_dispatches() -> int:
     open_states = [State.RUNNING, State.CANCELLING, State.PAUSED, State.PLANNING]
     states = dict(Dispatch.objects.filter(state__in=open_states).values_list("pk", "state"))
     counts = fold_counts(list(states))
+    pause_failing([one for one, state in states.items() if state == State.RUNNING], counts)
     # What is still being planned or is paused cannot end, whatever its batches say. Without batches nobody
     # was there to send to.
     done = [

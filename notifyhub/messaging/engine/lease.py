@@ -22,8 +22,9 @@ _WORK = """
 _REACHABLE = """
     (b.channel <> ALL(%(blocked)s) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
 """
-# What somebody ordered to stand still. The table holds a handful of rows, so this is free.
-_UNHALTED = """
+# What somebody ordered to stand still, here and in the next window of what is leased already (window_sql).
+# Accounts are not leased: they leave the choice instead. The table holds a handful of rows.
+UNHALTED = """
     NOT EXISTS (SELECT 1 FROM messaging_halt t WHERE t.lifted_at IS NULL AND j.state <> 'cancelling' AND (
         t.scope = 'all' OR (t.scope = 'class' AND t.value = j.message_class)
         OR (t.scope = 'channel' AND t.value = b.channel)
@@ -48,12 +49,12 @@ WITH chosen AS (
     WHERE j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_PACED}
       AND j.priority = {Priority.BULK.value}
       AND EXISTS (SELECT 1 FROM messaging_batch b WHERE b.dispatch_id = j.id AND b.state = 0
-                  AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED})
+                  AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {UNHALTED})
     ORDER BY j.served_at NULLS FIRST, j.id LIMIT 1
 ), pick AS (
     SELECT b.id, b.dispatch_id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.dispatch_id = (SELECT id FROM chosen) AND b.state = 0
-      AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED}
+      AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {UNHALTED}
     ORDER BY b.not_before, b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 ), served AS (
     -- A dispatch with a rate of its own is handed out a second's worth at a time.
@@ -70,7 +71,7 @@ _LEASE_REALTIME = f"""
 WITH pick AS (
     SELECT b.id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = {Priority.REALTIME.value} AND b.not_before <= statement_timestamp()
-      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE} AND {_UNHALTED}
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE} AND {UNHALTED}
     ORDER BY b.not_before, b.id LIMIT {REALTIME_BATCHES} FOR UPDATE OF b SKIP LOCKED
 )
 {_TAKEN}
@@ -81,7 +82,7 @@ SELECT EXISTS (
     SELECT 1 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = %(priority)s AND b.not_before <= statement_timestamp()
       AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {{reachable}}
-      AND {_UNHALTED})
+      AND {UNHALTED})
 """
 
 _EXTEND = """
@@ -89,10 +90,13 @@ UPDATE messaging_batch SET lease_until = clock_timestamp() + make_interval(secs 
 WHERE id = ANY(%(ids)s) AND state = 1 AND owner = %(owner)s
 """
 
-# A lease given back by a living worker is no sign of a batch that kills.
+# A lease given back by a living worker is no sign of a batch that kills. It keeps the moment it was due at,
+# unless it must wait.
 _GIVE_BACK = """
 UPDATE messaging_batch t SET state = 0, owner = '', lease_until = NULL, tries = greatest(t.tries - 1, 0),
-    not_before = greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
+    not_before = CASE WHEN %(delay)s > 0
+        THEN greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
+        ELSE t.not_before END
 FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
 WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
 """

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import reset_queries
 
 from notifyhub.messaging.engine.accounts import Accounts
+from notifyhub.messaging.engine.accounts.circuit import OPEN_SECONDS
 from notifyhub.messaging.engine.careful import is_suspect
 from notifyhub.messaging.engine.compose import Composer
 from notifyhub.messaging.engine.lease import Lease, LeasedBatch, is_due, take_lease
+from notifyhub.messaging.engine.selfpause import pause_failing
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
@@ -19,6 +21,8 @@ from notifyhub.messaging.models.dispatch import Priority
 
 # Nothing can be leased though something is due: an empty bucket, a paced dispatch, another worker's lock.
 PAUSE_SECONDS = 0.05
+# How long a worker may not know that an account was halted or cut off.
+ACCOUNTS_SECONDS = 0.5
 
 
 class Worker:
@@ -86,6 +90,7 @@ class Worker:
         careful: bool,
     ) -> int:
         rows = 0
+        seen = time.monotonic()
         while batches and not is_stopping() and lease.may_send():
             take = 1 if careful else max(1, self.window // len(batches))
             rates = [composer.dispatch(one.dispatch_id).rate_per_second for one in batches]
@@ -102,10 +107,16 @@ class Worker:
                 careful=careful,
             )
             rows += done.rows
+            if done.unfilled:
+                pause_failing(done.unfilled)
+            # Nobody else may send these: looking again at once would find the same.
+            lease.give_back(done.pinned, delay=OPEN_SECONDS)
             left = [*done.waiting, *done.lost]
             batches = [one for one in batches if not one.done and one not in left]
             if time.monotonic() >= until:
                 break
+            if time.monotonic() > seen + ACCOUNTS_SECONDS:
+                accounts, seen = Accounts(), time.monotonic()
             if paced:
                 # Its next share is due when the dispatch is: the lease decides that for all workers.
                 break

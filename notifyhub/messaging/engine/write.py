@@ -26,7 +26,8 @@ COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "can
 _WRITE = f"""
 WITH b AS (
     SELECT * FROM jsonb_to_recordset(%(batches)s::jsonb) AS b(
-        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, reasons jsonb, side jsonb,
+        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, account int,
+        reasons jsonb, side jsonb,
         {", ".join(f"{name} int" for name in COUNTERS)})
 ), fence AS (
     UPDATE messaging_batch t
@@ -38,6 +39,7 @@ WITH b AS (
                     UNION ALL SELECT * FROM jsonb_each_text(b.reasons)
                 ) both_of GROUP BY key
             ) added) END,
+        account_id = coalesce(b.account, t.account_id),
         {", ".join(f"{name} = t.{name} + b.{name}" for name in COUNTERS)},
         tries = CASE WHEN b.cursor > t.cursor THEN 0 ELSE t.tries END,
         state = CASE WHEN b.cursor >= t.hi THEN 2 ELSE t.state END,
@@ -110,11 +112,12 @@ class Verdict:
 
 @dataclass(kw_only=True)
 class BatchWrite:
-    """The new marks of one batch and the verdicts on its rows."""
+    """The new marks of one batch and the verdicts on its rows; opened rows go through `account_id`."""
 
     batch: LeasedBatch
     cursor: int
     open_to: int
+    account_id: int | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
@@ -158,6 +161,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
                 "was": write.batch.cursor,
                 "cursor": write.cursor,
                 "open_to": write.open_to,
+                "account": write.account_id,
                 "reasons": write.reasons(),
                 "side": write.sides(),
                 **write.counts(),

@@ -8,7 +8,7 @@ from notifyhub.messaging.channels.registry import backends
 from notifyhub.messaging.engine import accounts as account_gates
 from notifyhub.messaging.engine.accounts import Account, Accounts
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
-from notifyhub.messaging.engine.judge import IN_DOUBT
+from notifyhub.messaging.engine.judge import IN_DOUBT, honest
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
 from notifyhub.messaging.engine.write import Verdict
 from notifyhub.messaging.models import Delivery, DeliveryEvent
@@ -27,14 +27,19 @@ def prepare(live: Live, *, accounts: Accounts, composer: Composer, take: int) ->
     probes: set[int] = set()
     for batch, rows in live:
         plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.hi)
-        choice = accounts.choose(batch.channel)
-        if choice.blocked:
-            plan.starved, plan.last = True, batch.cursor
-            rows = []
-        if choice.probe and choice.account:
-            probes.add(choice.account.id)
         for row in rows:
-            verdict = _gate(row) or (None if choice.account else _failure(row, Reason.NO_ACCOUNT))
+            choice = accounts.choose_for(row)
+            verdict = _gate(row)
+            if verdict is None and (choice.blocked or not plan.goes_through(choice.account)):
+                # What is settled so far goes ahead; the rest waits, or takes the next window.
+                plan.last = row["id"] - 1 if plan.settled or plan.drafts else batch.cursor
+                plan.starved = choice.blocked
+                plan.pinned = row["mark"] in IN_DOUBT
+                break
+            if choice.probe and choice.account:
+                probes.add(choice.account.id)
+            if verdict is None and choice.account is None:
+                verdict = _failure(row, Reason.NO_ACCOUNT)
             if verdict is None and choice.account:
                 outcome = _compose(row, variables[row["id"]], composer, choice.account)
                 if isinstance(outcome, Draft):
@@ -43,7 +48,7 @@ def prepare(live: Live, *, accounts: Accounts, composer: Composer, take: int) ->
                     continue
                 verdict = outcome
             if verdict is not None:
-                plan.settled.append(_honest(row, verdict))
+                plan.settled.append(honest(row, verdict))
         plans.append(plan)
     granted = {number: _grant(number, count, probe=number in probes) for number, count in wanted.items()}
     for plan in plans:
@@ -81,13 +86,6 @@ def _gate(row: Row) -> Verdict | None:
         code=row["verdict"],
         tries=row["tries"],
     )
-
-
-def _honest(row: Row, verdict: Verdict) -> Verdict:
-    """Return the verdict; of a row whose first try may have arrived nobody may say that it was not sent."""
-    if row["mark"] in IN_DOUBT and verdict.state != State.PLANNED:
-        verdict.state, verdict.kind, verdict.reason = State.UNKNOWN, DeliveryEvent.Kind.UNKNOWN, row["mark"]
-    return verdict
 
 
 def _failure(row: Row, reason: str, detail: str = "") -> Verdict:

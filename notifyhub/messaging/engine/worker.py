@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import time
 
 from django.conf import settings
@@ -34,7 +33,7 @@ class Worker:
         self.transport = transport
         self.lease_seconds = float(settings.LEASE_SECONDS if lease_seconds is None else lease_seconds)
         self.window = window
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"[:120]
+        self.name = f"{settings.WORKER_NAME[:80]}:{os.getpid()}:{secrets.token_hex(3)}"[:120]
 
     def drain(self, *, priority: int, seconds: float) -> int:
         """Work off what is due of that class for about `seconds`, at least one window; return how many rows

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -145,4 +146,4 @@ def test_a_dispatch_keeps_its_own_rate_over_two_workers(tmp_path: Path) -> None:
     # One window a second, whoever takes it: its rows bear nearly one moment, the next one's come a second on.
     windows = [moments[place : place + rate] for place in range(0, len(moments), rate)]
     assert len(windows) >= 3
-    assert all(later[0] - earlier[0] > 0.5 for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(later[0] - earlier[0] > 0.5 for earlier, later in pairwise(windows))

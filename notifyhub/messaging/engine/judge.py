@@ -26,7 +26,6 @@ def judge_result(
     *,
     account_id: int,
     message_class: str,
-    copy: bytes | None,
     chance: float | None = None,
     successor: bool = False,
 ) -> Verdict:
@@ -50,7 +49,6 @@ def judge_result(
         verdict.state, verdict.kind, verdict.tries = State.PLANNED, Kind.RETRY, row["tries"]
         verdict.reason, verdict.delay = row["mark"], 0.0
     elif result.kind == "accepted":
-        verdict.copy = copy
         if result.delivered:
             verdict.state = State.DELIVERED
     elif result.kind == "permanent":
@@ -58,7 +56,6 @@ def judge_result(
     elif result.kind == "transient":
         _judge_transient(verdict, row, result, chance, successor)
     else:
-        verdict.copy = copy
         _judge_ambiguous(verdict, row, message_class, chance)
     return verdict
 

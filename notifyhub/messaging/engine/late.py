@@ -23,6 +23,8 @@ SELECT clock_timestamp(), %(dispatch)s, l.id, l.account, '{DeliveryEvent.Kind.LA
        l.detail, %(worker)s
 FROM unnest(%(rows)s::bigint[], %(accounts)s::int[], %(refs)s::text[], %(codes)s::text[],
             %(details)s::text[]) AS l(id, account, ref, code, detail)
+-- A settling whose confirmation was lost and that was repeated looks alike, but the batch is still ours.
+WHERE NOT EXISTS (SELECT 1 FROM messaging_batch t WHERE t.id = %(batch)s AND t.epoch = %(epoch)s)
 """
 
 
@@ -37,6 +39,8 @@ def note_late_answers(write: BatchWrite, *, worker: str) -> int:
     values: dict[str, Any] = {
         "dispatch": write.batch.dispatch_id,
         "worker": worker[:120],
+        "batch": write.batch.id,
+        "epoch": write.batch.epoch,
         "rows": [one.row for one in tried],
         "accounts": [one.account_id for one in tried],
         "refs": [one.ref.replace("\x00", "")[:120] for one in tried],
@@ -46,8 +50,8 @@ def note_late_answers(write: BatchWrite, *, worker: str) -> int:
     try:
         with connection.cursor() as cursor:
             cursor.execute(_NOTE, values)
+            return int(cursor.rowcount)
     except (OperationalError, InterfaceError) as error:
         logger.warning("Late answers could not be kept (%s)", type(error).__name__)
         connection.close()
         return 0
-    return len(tried)

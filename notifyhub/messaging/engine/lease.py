@@ -121,15 +121,22 @@ UPDATE messaging_batch SET lease_until = clock_timestamp() + make_interval(secs 
 WHERE id = ANY(%(ids)s) AND state = 1 AND owner = %(owner)s
 """
 
+# Undone is only what its own worker knows not to have handed over.
+_UNDO = """
+UPDATE messaging_batch t SET open_to = t.cursor
+FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
+WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+"""
+
 # A lease given back by a living worker is no sign of a batch that kills. It keeps the moment it was due at,
-# unless it must wait.
+# unless it must wait. Never what is open: that is in doubt, and for the reaper.
 _GIVE_BACK = """
 UPDATE messaging_batch t SET state = 0, owner = '', lease_until = NULL, tries = greatest(t.tries - 1, 0),
     not_before = CASE WHEN %(delay)s > 0
         THEN greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
         ELSE t.not_before END
 FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
-WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1 AND t.open_to <= t.cursor
 """
 
 
@@ -191,6 +198,13 @@ class Lease:
                         "delay": delay,
                     },
                 )
+
+    def undo_opening(self, batches: list[LeasedBatch]) -> None:
+        """Close again what may have been opened, of which nothing was handed over."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _UNDO, {"ids": [one.id for one in batches], "epochs": [one.epoch for one in batches]}
+            )
 
 
 def take_lease(*, owner: str, priority: int, seconds: float, window: int, blocked: list[str]) -> Lease | None:

@@ -1,11 +1,12 @@
 """Serving leases, window by window, until nothing is due or time is up."""
 
+import logging
 import os
 import secrets
 import time
 
 from django.conf import settings
-from django.db import reset_queries
+from django.db import InterfaceError, OperationalError, connection, reset_queries
 
 from notifyhub.messaging.engine.accounts import Accounts
 from notifyhub.messaging.engine.accounts.circuit import OPEN_SECONDS
@@ -17,6 +18,8 @@ from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
 from notifyhub.messaging.models.dispatch import Priority
+
+logger = logging.getLogger(__name__)
 
 # Nothing can be leased though something is due: an empty bucket, a paced dispatch, another worker's lock.
 PAUSE_SECONDS = 0.05
@@ -54,7 +57,13 @@ class Worker:
                 blocked=accounts.blocked_channels(),
             )
             if lease is not None:
-                rows += self._serve(lease, accounts=accounts, until=until)
+                try:
+                    rows += self._serve(lease, accounts=accounts, until=until)
+                except (OperationalError, InterfaceError) as error:
+                    # Over a new connection; if there is none, the lease runs out by itself.
+                    logger.warning("The database was lost (%s); the lease goes back", type(error).__name__)
+                    connection.close()
+                    lease.give_back()
             elif is_due(priority=priority, blocked=accounts.shut_channels(), owner=self.name):
                 time.sleep(PAUSE_SECONDS)
             else:

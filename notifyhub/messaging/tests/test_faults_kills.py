@@ -101,7 +101,7 @@ def test_one_child_told_to_end_ends_its_task_first_and_is_replaced(log: Path, tm
 def test_database_connections_cut_again_and_again(log: Path, tmp_path: Path) -> None:
     dispatch = planned_crowd(ROWS, suppressed=15)
     cuts = 0
-    with running(*celery(size=2), output=tmp_path / "worker.log"):
+    with running(*celery(size=2), output=tmp_path / "worker.log", NOTIFYHUB_LEASE_SECONDS="8"):
         while not ended(dispatch)():
             tick_until(more_than(log, 150, dispatch))
             with connection.cursor() as cursor:
@@ -112,6 +112,6 @@ def test_database_connections_cut_again_and_again(log: Path, tmp_path: Path) -> 
                 cuts += cursor.fetchone()[0]
             time.sleep(0.1)
     assert cuts >= 3
-    # Each cut may catch a window of each child between its hand-over and its settling for too long.
-    found = assert_honest(dispatch, log, rows=ROWS, unknown=0)
+    # A window that was handed over is settled over a new connection; one that was not is taken back.
+    found = assert_honest(dispatch, log, rows=ROWS)
     assert found == {"sent": ROWS - 15, "skipped": 15}

@@ -17,7 +17,7 @@ from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
-from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch
+from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch, MessageCopy
 from notifyhub.messaging.services.dispatches import progress
 from notifyhub.messaging.tests.kit.people import make_people, sink_account
 from notifyhub.messaging.tests.kit.processes import lines_of, running, sink, wait_for
@@ -179,6 +179,8 @@ def test_a_worker_stopped_for_longer_than_its_lease_changes_nothing_when_it_wake
             worker.wait(timeout=60)
         assert "was taken away" in output.read_text()
         assert states(dispatch) == {"unknown": 100}
+        # What they said can be shown though nobody knows whether it arrived.
+        assert MessageCopy.objects.filter(dispatch_id=dispatch.pk).count() == 100
         # What it still learned is kept as events, and only as events: none of it is a state.
         late = DeliveryEvent.objects.filter(dispatch_id=dispatch.pk, kind="late")
         assert len(lines_of(log)) - 4 <= late.count() <= 100

@@ -39,10 +39,17 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
             open_to=plan.last,
             verdicts=plan.settled,
             account_id=plan.account_id,
+            copies=[(draft.row["id"], draft.copy) for draft in plan.drafts],
         )
         for plan in moving
     ]
-    ours = _write(lease, opened)
+    try:
+        ours = _write(lease, opened)
+    except (OperationalError, InterfaceError):
+        # Whether it was committed nobody can say, but that nothing was handed over is certain.
+        connection.close()
+        lease.undo_opening([plan.batch for plan in moving])
+        raise
     done.lost += [plan.batch for plan in moving if plan.batch.id not in ours]
     kept = [plan for plan in moving if plan.batch.id in ours]
     done.rows += sum(len(plan.settled) for plan in kept)
@@ -68,7 +75,6 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
                     results[draft.message.reference],
                     account_id=draft.account.id,
                     message_class=draft.row["message_class"],
-                    copy=draft.copy,
                     chance=chance,
                     successor=draft.account.successor,
                 )

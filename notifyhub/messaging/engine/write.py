@@ -76,7 +76,7 @@ WITH b AS (
     INSERT INTO messaging_messagecopy (at, dispatch_id, delivery_id, payload)
     SELECT clock_timestamp(), fence.dispatch_id, c.id, c.copy
     FROM unnest(%(copy_batch)s::bigint[], %(copy_row)s::bigint[], %(copy)s::bytea[]) AS c(batch_id, id, copy)
-    JOIN fence ON fence.id = c.batch_id
+    JOIN fence ON fence.id = c.batch_id WHERE c.copy IS NOT NULL
 ), sides AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to,
         state, epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred,

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0004_engine'),
+        ('messaging', '0009_http'),
     ]
 
     operations = [

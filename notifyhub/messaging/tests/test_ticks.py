@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 def test_every_tick_is_registered_and_may_run_at_any_time() -> None:
     names = {name for name, _ in ticks.items() if name.startswith("messaging.")}
-    assert names == {f"messaging.{one}" for one in ("plan", "reap", "ring", "finish", "partitions")}
+    assert names >= {f"messaging.{one}" for one in ("plan", "reap", "ring", "finish", "partitions")}
     for _ in range(2):
         call_command("run_tick_once")
 

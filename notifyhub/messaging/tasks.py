@@ -8,13 +8,14 @@ from notifyhub.messaging.engine.child import in_child
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.worker import Worker, drain_bulk, drain_realtime
+from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.receipts import match_receipts
 
 # A task that ran for long would keep a worker from anything else, and from stopping.
 DRAIN_SECONDS = 15.0
-# Ranges planned in one task, of about half a second each.
-CHUNKS = 20
+# Ranges planned in one task, of about half a second each: between them others have their turn.
+CHUNKS = {"realtime": 1, "bulk": 4}
 
 
 def _drain_bulk(worker: Worker) -> bool:
@@ -50,5 +51,9 @@ def match_receipts_task() -> None:
 @shared_task(name=bells.PLAN)
 def plan_dispatch_task(dispatch_id: int) -> None:
     """Plan the dispatch, some ranges at a time."""
-    if not in_child(lambda worker: plan_dispatch(dispatch_id=dispatch_id, chunks=CHUNKS)):
-        ring(plan_dispatch_task, dispatch_id, queue="bulk")
+    found = Dispatch.objects.filter(pk=dispatch_id).values_list("priority", "audience").first()
+    if found is None:
+        return
+    queue = bells.planning_queue(*found)
+    if not in_child(lambda worker: plan_dispatch(dispatch_id=dispatch_id, chunks=CHUNKS[queue])):
+        bells.ring_planner(dispatch_id, queue=queue)

@@ -28,9 +28,10 @@ MONTHS_AHEAD = 3
 def plan_due_dispatches() -> int:
     """Ring for every dispatch that is to be planned now; return how many there were."""
     open_scheduled()
-    waiting = list(Dispatch.objects.filter(state=Dispatch.State.PLANNING).values_list("pk", flat=True))
-    for dispatch_id in waiting:
-        bells.ring_planner(dispatch_id)
+    rows = Dispatch.objects.filter(state=Dispatch.State.PLANNING)
+    waiting = list(rows.values_list("pk", "priority", "audience"))
+    for dispatch_id, priority, audience in waiting:
+        bells.ring_planner(dispatch_id, queue=bells.planning_queue(priority, audience))
     return len(waiting)
 
 

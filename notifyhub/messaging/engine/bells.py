@@ -1,5 +1,7 @@
 """Ringing the workers by the names of their tasks: planning and services stand below the tasks."""
 
+from typing import Any
+
 from celery import current_app
 
 from notifyhub.core.doorbell import ring
@@ -26,6 +28,16 @@ def ring_matcher() -> None:
     ring(current_app.signature(MATCH), queue="housekeeping")
 
 
-def ring_planner(dispatch_id: int) -> None:
-    """Have the dispatch planned after the commit under way."""
-    ring(current_app.signature(PLAN), dispatch_id, queue="bulk")
+def planning_queue(priority: int, audience: dict[str, Any]) -> str:
+    """Return the queue of the workers that plan such a dispatch.
+
+    A realtime one that names its recipients must not wait behind bulk. A rule over all customers takes its
+    time whatever its class, and no login code shall wait for that.
+    """
+    named = audience.get("kind") == "items"
+    return "realtime" if priority == Priority.REALTIME and named else "bulk"
+
+
+def ring_planner(dispatch_id: int, *, queue: str) -> None:
+    """Have the dispatch planned after the commit under way, by the workers of `queue`."""
+    ring(current_app.signature(PLAN), dispatch_id, queue=queue)

@@ -16,6 +16,8 @@ WITH fence AS (
     -- A row whose first try may have arrived was not stopped in time: nobody knows.
     UPDATE messaging_delivery d
     SET state = CASE WHEN d.reason = ANY(%(doubt)s) THEN {Delivery.State.UNKNOWN.value} ELSE %(state)s END,
+        -- Whatever else it was marked with was about a next try.
+        reason = CASE WHEN d.reason = ANY(%(doubt)s) THEN d.reason ELSE '' END,
         settled_at = clock_timestamp()
     FROM fence
     WHERE d.dispatch_id = fence.dispatch_id AND d.id > fence.cursor AND d.id <= fence.hi AND d.state = 0

@@ -8,6 +8,7 @@ from django.utils import timezone
 from notifyhub.messaging.engine.chain import close_looks
 from notifyhub.messaging.engine.counts import Counts, fold_counts
 from notifyhub.messaging.engine.reach import reach_of
+from notifyhub.messaging.engine.selfpause import pause_failing
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.signals import dispatch_finished
 
@@ -46,6 +47,7 @@ def finish_dispatches() -> int:
     open_states = [State.RUNNING, State.CANCELLING, State.PAUSED, State.PLANNING]
     states = dict(Dispatch.objects.filter(state__in=open_states).values_list("pk", "state"))
     counts = fold_counts(list(states))
+    pause_failing([one for one, state in states.items() if state == State.RUNNING], counts)
     # What is still being planned or is paused cannot end, whatever its batches say. Without batches nobody
     # was there to send to.
     done = [

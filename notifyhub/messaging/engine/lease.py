@@ -22,8 +22,9 @@ _WORK = """
 _REACHABLE = """
     (b.channel <> ALL(%(blocked)s) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
 """
-# What somebody ordered to stand still. The table holds a handful of rows, so this is free.
-_UNHALTED = """
+# What somebody ordered to stand still, here and in the next window of what is leased already (window_sql).
+# Accounts are not leased: they leave the choice instead. The table holds a handful of rows.
+UNHALTED = """
     NOT EXISTS (SELECT 1 FROM messaging_halt t WHERE t.lifted_at IS NULL AND j.state <> 'cancelling' AND (
         t.scope = 'all' OR (t.scope = 'class' AND t.value = j.message_class)
         OR (t.scope = 'channel' AND t.value = b.channel)
@@ -36,44 +37,75 @@ _TAKEN = """
 UPDATE messaging_batch t
 SET state = 1, epoch = t.epoch + 1, tries = t.tries + 1, owner = %(owner)s,
     lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-FROM pick WHERE t.id = pick.id
+FROM {source} AS pick WHERE t.id = pick.id
 RETURNING t.id, t.dispatch_id, t.channel, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries, t.reasons
 """
 
-# The dispatch least recently served, then its oldest due batch. The dispatch itself is not locked to be
-# chosen: with one dispatch and two workers the second would find nothing to do.
+_READY = f"""
+    EXISTS (SELECT 1 FROM messaging_batch b WHERE b.dispatch_id = j.id AND b.state = 0
+            AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {UNHALTED})
+"""
+_DUE_BULK = f"b.state = 0 AND b.priority = {Priority.BULK.value} AND b.not_before <= statement_timestamp()"
+_TURN = "ORDER BY j.served_at NULLS FIRST, j.id"
+
+# How many dispatches are asked in turn before those with something due are looked up.
+ASKED_IN_TURN = 200
+
+# The dispatch least recently served, then its oldest due batch. Thousands of live dispatches may wait for
+# tomorrow and stand first in the turn: so only the first of them are asked one by one, and then the index of
+# due batches is hopped through from dispatch to dispatch. Neither grows with what is live but not due.
+# The dispatch itself is not locked to be chosen: with one dispatch and two workers the second would find
+# nothing to do.
 _LEASE_BULK = f"""
-WITH chosen AS (
-    SELECT j.id FROM messaging_dispatch j
-    WHERE j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_PACED}
-      AND j.priority = {Priority.BULK.value}
-      AND EXISTS (SELECT 1 FROM messaging_batch b WHERE b.dispatch_id = j.id AND b.state = 0
-                  AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED})
-    ORDER BY j.served_at NULLS FIRST, j.id LIMIT 1
+WITH RECURSIVE due AS (
+    (SELECT b.not_before, b.dispatch_id FROM messaging_batch b WHERE {_DUE_BULK}
+     ORDER BY b.not_before, b.dispatch_id LIMIT 1)
+    UNION ALL
+    SELECT n.not_before, n.dispatch_id FROM due CROSS JOIN LATERAL (
+        SELECT b.not_before, b.dispatch_id FROM messaging_batch b
+        WHERE {_DUE_BULK} AND (b.not_before, b.dispatch_id) > (due.not_before, due.dispatch_id)
+        ORDER BY b.not_before, b.dispatch_id LIMIT 1) n
+), chosen AS (
+    SELECT coalesce((
+        SELECT j.id FROM (
+            SELECT j.* FROM messaging_dispatch j
+            WHERE j.state IN ('running', 'cancelling', 'paused') AND {_WORK} AND {_PACED}
+              AND j.priority = {Priority.BULK.value}
+            {_TURN} LIMIT {ASKED_IN_TURN}) j
+        WHERE {_READY} {_TURN} LIMIT 1
+    ), (
+        SELECT j.id FROM (
+            SELECT j.id, j.served_at FROM due JOIN messaging_dispatch j ON j.id = due.dispatch_id
+            WHERE j.state IN ('running', 'cancelling', 'paused') AND {_WORK} AND {_PACED} AND {_READY}
+            LIMIT 1000) j
+        {_TURN} LIMIT 1
+    )) AS id
 ), pick AS (
     SELECT b.id, b.dispatch_id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.dispatch_id = (SELECT id FROM chosen) AND b.state = 0
-      AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {_UNHALTED}
+      AND b.not_before <= statement_timestamp() AND {_REACHABLE} AND {UNHALTED}
     ORDER BY b.not_before, b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 ), served AS (
-    -- A dispatch with a rate of its own is handed out a second's worth at a time.
+    -- A dispatch with a rate of its own is handed out a second's worth at a time; of two workers that chose
+    -- it at once, the second finds that its moment has moved.
     UPDATE messaging_dispatch j SET served_at = clock_timestamp(),
         next_at = CASE WHEN j.rate_per_second IS NULL THEN NULL
                        ELSE clock_timestamp() + make_interval(
                            secs => least(j.rate_per_second, %(window)s)::float / j.rate_per_second) END
-    FROM pick WHERE j.id = pick.dispatch_id
+    FROM pick WHERE j.id = pick.dispatch_id AND {_PACED}
+    RETURNING pick.id
 )
-{_TAKEN}
+{_TAKEN.format(source="served")}
 """
 
 _LEASE_REALTIME = f"""
 WITH pick AS (
     SELECT b.id FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = {Priority.REALTIME.value} AND b.not_before <= statement_timestamp()
-      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE} AND {_UNHALTED}
+      AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {_REACHABLE} AND {UNHALTED}
     ORDER BY b.not_before, b.id LIMIT {REALTIME_BATCHES} FOR UPDATE OF b SKIP LOCKED
 )
-{_TAKEN}
+{_TAKEN.format(source="pick")}
 """
 
 _DUE = f"""
@@ -81,7 +113,7 @@ SELECT EXISTS (
     SELECT 1 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
     WHERE b.state = 0 AND b.priority = %(priority)s AND b.not_before <= statement_timestamp()
       AND j.state NOT IN ('finished', 'cancelled') AND {_WORK} AND {{reachable}}
-      AND {_UNHALTED})
+      AND {UNHALTED})
 """
 
 _EXTEND = """
@@ -89,12 +121,22 @@ UPDATE messaging_batch SET lease_until = clock_timestamp() + make_interval(secs 
 WHERE id = ANY(%(ids)s) AND state = 1 AND owner = %(owner)s
 """
 
-# A lease given back by a living worker is no sign of a batch that kills.
-_GIVE_BACK = """
-UPDATE messaging_batch t SET state = 0, owner = '', lease_until = NULL, tries = greatest(t.tries - 1, 0),
-    not_before = greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
+# Undone is only what its own worker knows not to have handed over.
+_UNDO = """
+UPDATE messaging_batch t SET open_to = t.cursor
 FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
 WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+"""
+
+# A lease given back by a living worker is no sign of a batch that kills. It keeps the moment it was due at,
+# unless it must wait. Never what is open: that is in doubt, and for the reaper.
+_GIVE_BACK = """
+UPDATE messaging_batch t SET state = 0, owner = '', lease_until = NULL, tries = greatest(t.tries - 1, 0),
+    not_before = CASE WHEN %(delay)s > 0
+        THEN greatest(t.not_before, statement_timestamp() + make_interval(secs => %(delay)s))
+        ELSE t.not_before END
+FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
+WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1 AND t.open_to <= t.cursor
 """
 
 
@@ -156,6 +198,13 @@ class Lease:
                         "delay": delay,
                     },
                 )
+
+    def undo_opening(self, batches: list[LeasedBatch]) -> None:
+        """Close again what may have been opened, of which nothing was handed over."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _UNDO, {"ids": [one.id for one in batches], "epochs": [one.epoch for one in batches]}
+            )
 
 
 def take_lease(*, owner: str, priority: int, seconds: float, window: int, blocked: list[str]) -> Lease | None:

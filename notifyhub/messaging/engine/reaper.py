@@ -4,14 +4,12 @@ import json
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
-from django.utils.translation import gettext as _
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
-from notifyhub.messaging.engine.judge import ASSURED
+from notifyhub.messaging.engine.alarms import tell_operations
+from notifyhub.messaging.engine.judge import ASSURED, IN_DOUBT
 from notifyhub.messaging.models import Delivery, DeliveryEvent
-from notifyhub.staff import roles
-from notifyhub.staff.models import User
-from notifyhub.staff.services.notices import notify
 
 State = Delivery.State
 Reason = Delivery.Reason
@@ -22,7 +20,7 @@ AT_ONCE = 500
 
 _EXPIRED = """
 SELECT b.id, b.dispatch_id, b.channel, b.priority, b.cursor, b.open_to, b.hi, b.ids, b.owner, b.reasons,
-       b.step, b.watch, b.chained, b.not_before, j.message_class
+       b.step, b.watch, b.chained, b.not_before, b.account_id, j.message_class
 FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
 WHERE b.state = 1 AND b.lease_until < statement_timestamp()
 ORDER BY b.lease_until LIMIT 1 FOR UPDATE OF b SKIP LOCKED
@@ -45,13 +43,14 @@ ORDER BY d.id LIMIT 1
 _SETTLE = """
 WITH rows AS (
     UPDATE messaging_delivery d SET state = %(state)s, reason = %(reason)s,
+        account_id = coalesce(%(account)s, d.account_id),
         settled_at = CASE WHEN %(state)s > 0 THEN clock_timestamp() END
     WHERE d.dispatch_id = %(dispatch)s AND d.id = ANY(%(rows)s) AND d.state = 0
-    RETURNING d.dispatch_id, d.id
+    RETURNING d.dispatch_id, d.id, d.account_id
 )
 INSERT INTO messaging_deliveryevent
-    (at, dispatch_id, delivery_id, kind, provider_ref, code, detail, worker)
-SELECT clock_timestamp(), dispatch_id, id, %(kind)s, '', %(reason)s, '', %(worker)s FROM rows
+    (at, dispatch_id, delivery_id, account_id, kind, provider_ref, code, detail, worker)
+SELECT clock_timestamp(), dispatch_id, id, account_id, %(kind)s, '', %(reason)s, '', %(worker)s FROM rows
 """
 
 _RETURN = """
@@ -117,7 +116,11 @@ def _settle_open_rows(cursor: Any, batch: dict[str, Any]) -> None:
         rows = cursor.fetchall()
         # A row that a receipt has moved already was counted by the receipt.
         planned = [(number, reason) for number, state, reason, _tries in rows if state == State.PLANNED]
-        again = [number for number, reason in planned if not reason and batch["message_class"] in ASSURED]
+        again = [
+            number
+            for number, reason in planned
+            if reason not in IN_DOUBT and batch["message_class"] in ASSURED
+        ]
         doubt = [number for number, reason in planned if number not in set(again)]
         if again:
             _settle(cursor, batch, again, State.PLANNED, Kind.RETRY, Reason.WORKER_DIED)
@@ -153,6 +156,7 @@ def _settle(cursor: Any, batch: dict[str, Any], rows: list[int], state: int, kin
             "reason": str(reason),
             "kind": str(kind),
             "worker": batch["owner"],
+            "account": batch["account_id"] if batch["open_to"] > batch["cursor"] else None,
         },
     )
 
@@ -178,11 +182,9 @@ def _add_side_batch(cursor: Any, batch: dict[str, Any], rows: list[int]) -> None
 
 def _raise_alarm(batch: dict[str, Any], row: int) -> None:
     """Tell operations which message stopped its worker."""
-    wanted = Q(is_superuser=True) | Q(groups__role__code__in=[roles.OPERATIONS])
     reference = f"{batch['dispatch_id']}-{row}"
-    notify(
-        recipients=User.objects.filter(wanted, is_active=True).distinct(),
-        title=_("Message %s stopped its worker and was set aside") % reference,
+    tell_operations(
+        title=format_lazy(_("Message {number} stopped its worker and was set aside"), number=reference),
         body=_("All other messages of its dispatch go on. Look at its template and its customer's data."),
         level="alarm",
         dedup=f"poison-{reference}",

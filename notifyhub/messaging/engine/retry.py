@@ -7,6 +7,8 @@ FIRST_SECONDS = 10.0
 FACTOR = 3.0
 LONGEST_SECONDS = 3600.0
 JITTER = 0.2
+# Before another account takes what one certainly did not.
+FAILOVER_SECONDS = 0.1
 
 
 def delay_before(*, tries: int, retry_after: float | None, chance: float | None = None) -> float | None:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from notifyhub.customers.models.consent import CONTACT_KIND
 from notifyhub.messaging.engine.chain_rules import met_sql
-from notifyhub.messaging.engine.lease import LeasedBatch
+from notifyhub.messaging.engine.lease import UNHALTED, LeasedBatch
 from notifyhub.messaging.engine.plan_sql import SUBJECT_HOLD_EXEMPT
 from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.registry import stop_conditions
@@ -59,9 +59,10 @@ _OF_MANY = """
 _OF_ONE = "r.dispatch_id = %(dispatch)s AND r.id > %(cursor)s AND r.id <= %(hi)s"
 
 
-def window_sql(batches: Sequence[LeasedBatch], *, take: int) -> tuple[str, dict[str, Any]]:
+def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -> tuple[str, dict[str, Any]]:
     """Return the statement that reads up to `take` rows of each batch, and its parameters.
 
+    `halted` says that somebody ordered the batch, or the worker `owner`, to stand still.
     Each batch gives at least one row: without messages left, the columns of the message are null.
     """
     stops, params = _stops()
@@ -75,7 +76,7 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int) -> tuple[str, dict[
             params["ids"] = batch.ids
     statement = f"""
 SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
-       coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired,
+       coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired, NOT {UNHALTED} AS halted,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
        d.account_id, coalesce(c.merged_into_id, c.id) AS person_id, c.time_zone,
        coalesce(nullif(i.subject_ref, ''), j.subject_ref) AS subject_ref, j.urgent, j.expires_at,
@@ -133,14 +134,15 @@ ORDER BY b.not_before, b.id, d.id
         **params,
         "batches": [batch.id for batch in batches],
         "take": take,
+        "owner": owner,
         "without_contact": list(_WITHOUT_CONTACT),
         "exempt": list(SUBJECT_HOLD_EXEMPT),
     }
 
 
-def read_window(batches: Sequence[LeasedBatch], *, take: int) -> list[dict[str, Any]]:
+def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -> list[dict[str, Any]]:
     """Return up to `take` rows of each batch, gates looked at."""
-    statement, params = window_sql(batches, take=take)
+    statement, params = window_sql(batches, take=take, owner=owner)
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         names = [column[0] for column in cursor.description]

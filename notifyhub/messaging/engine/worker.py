@@ -1,24 +1,31 @@
 """Serving leases, window by window, until nothing is due or time is up."""
 
+import logging
 import os
 import secrets
 import time
 
 from django.conf import settings
-from django.db import reset_queries
+from django.db import InterfaceError, OperationalError, connection, reset_queries
 
 from notifyhub.messaging.engine.accounts import Accounts
+from notifyhub.messaging.engine.accounts.circuit import OPEN_SECONDS
 from notifyhub.messaging.engine.careful import is_suspect
 from notifyhub.messaging.engine.compose import Composer
 from notifyhub.messaging.engine.lease import Lease, LeasedBatch, is_due, take_lease
+from notifyhub.messaging.engine.selfpause import pause_failing
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.staff.nodes import node_name
 
+logger = logging.getLogger(__name__)
+
 # Nothing can be leased though something is due: an empty bucket, a paced dispatch, another worker's lock.
 PAUSE_SECONDS = 0.05
+# How long a worker may not know that an account was halted or cut off.
+ACCOUNTS_SECONDS = 0.5
 
 
 class Worker:
@@ -51,7 +58,13 @@ class Worker:
                 blocked=accounts.blocked_channels(),
             )
             if lease is not None:
-                rows += self._serve(lease, accounts=accounts, until=until)
+                try:
+                    rows += self._serve(lease, accounts=accounts, until=until)
+                except (OperationalError, InterfaceError) as error:
+                    # Over a new connection; if there is none, the lease runs out by itself.
+                    logger.warning("The database was lost (%s); the lease goes back", type(error).__name__)
+                    connection.close()
+                    lease.give_back()
             elif is_due(priority=priority, blocked=accounts.shut_channels(), owner=self.name):
                 time.sleep(PAUSE_SECONDS)
             else:
@@ -86,6 +99,7 @@ class Worker:
         careful: bool,
     ) -> int:
         rows = 0
+        seen = time.monotonic()
         while batches and not is_stopping() and lease.may_send():
             take = 1 if careful else max(1, self.window // len(batches))
             rates = [composer.dispatch(one.dispatch_id).rate_per_second for one in batches]
@@ -102,10 +116,16 @@ class Worker:
                 careful=careful,
             )
             rows += done.rows
+            if done.unfilled:
+                pause_failing(done.unfilled)
+            # Nobody else may send these: looking again at once would find the same.
+            lease.give_back(done.pinned, delay=OPEN_SECONDS)
             left = [*done.waiting, *done.lost]
             batches = [one for one in batches if not one.done and one not in left]
             if time.monotonic() >= until:
                 break
+            if time.monotonic() > seen + ACCOUNTS_SECONDS:
+                accounts, seen = Accounts(), time.monotonic()
             if paced:
                 # Its next share is due when the dispatch is: the lease decides that for all workers.
                 break

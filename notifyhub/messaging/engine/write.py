@@ -26,7 +26,8 @@ COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "can
 _WRITE = f"""
 WITH b AS (
     SELECT * FROM jsonb_to_recordset(%(batches)s::jsonb) AS b(
-        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, reasons jsonb, side jsonb,
+        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, account int,
+        reasons jsonb, side jsonb,
         {", ".join(f"{name} int" for name in COUNTERS)})
 ), fence AS (
     UPDATE messaging_batch t
@@ -38,6 +39,7 @@ WITH b AS (
                     UNION ALL SELECT * FROM jsonb_each_text(b.reasons)
                 ) both_of GROUP BY key
             ) added) END,
+        account_id = coalesce(b.account, t.account_id),
         {", ".join(f"{name} = t.{name} + b.{name}" for name in COUNTERS)},
         tries = CASE WHEN b.cursor > t.cursor THEN 0 ELSE t.tries END,
         state = CASE WHEN b.cursor >= t.hi THEN 2 ELSE t.state END,
@@ -51,8 +53,8 @@ WITH b AS (
     SELECT r.*, fence.dispatch_id
     FROM unnest(%(batch)s::bigint[], %(row)s::bigint[], %(state)s::smallint[], %(reason)s::text[],
                 %(tries)s::smallint[], %(account)s::int[], %(kind)s::text[], %(ref)s::text[],
-                %(code)s::text[], %(detail)s::text[], %(copy)s::bytea[])
-        AS r(batch_id, id, state, reason, tries, account_id, kind, ref, code, detail, copy)
+                %(code)s::text[], %(detail)s::text[])
+        AS r(batch_id, id, state, reason, tries, account_id, kind, ref, code, detail)
     JOIN fence ON fence.id = r.batch_id
 ), rows AS (
     UPDATE messaging_delivery d
@@ -72,7 +74,9 @@ WITH b AS (
     FROM r WHERE state = {State.DELIVERED.value}
 ), copies AS (
     INSERT INTO messaging_messagecopy (at, dispatch_id, delivery_id, payload)
-    SELECT clock_timestamp(), dispatch_id, id, copy FROM r WHERE copy IS NOT NULL
+    SELECT clock_timestamp(), fence.dispatch_id, c.id, c.copy
+    FROM unnest(%(copy_batch)s::bigint[], %(copy_row)s::bigint[], %(copy)s::bytea[]) AS c(batch_id, id, copy)
+    JOIN fence ON fence.id = c.batch_id WHERE c.copy IS NOT NULL
 ), sides AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to,
         state, epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred,
@@ -103,20 +107,25 @@ class Verdict:
     ref: str = ""
     code: str = ""
     detail: str = ""
-    copy: bytes | None = None
     delay: float | None = None
 
 
 @dataclass(kw_only=True)
 class BatchWrite:
-    """The new marks of one batch and the verdicts on its rows."""
+    """The new marks of one batch and the verdicts on its rows.
+
+    Rows that are opened go through `account_id`, and `copies` keeps what they say: with the opening, so that
+    a message in doubt can be shown too. It costs what it would cost with the settling.
+    """
 
     batch: LeasedBatch
     cursor: int
     open_to: int
+    account_id: int | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     # The rows that a receipt had moved before, known once it is written.
     early: set[int] = field(default_factory=set)
+    copies: list[tuple[int, bytes]] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """Return the counters to add."""
@@ -153,7 +162,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
 
     A write that moves the cursor can be repeated without harm: the second finds the cursor moved.
     """
-    batches, rows = [], []
+    batches, rows, copies = [], [], []
     for write in writes:
         batches.append(
             {
@@ -162,12 +171,14 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
                 "was": write.batch.cursor,
                 "cursor": write.cursor,
                 "open_to": write.open_to,
+                "account": write.account_id,
                 "reasons": write.reasons(),
                 "side": write.sides(),
                 **write.counts(),
             }
         )
         rows += [(write.batch.id, verdict) for verdict in write.verdicts]
+        copies += [(write.batch.id, row, copy) for row, copy in write.copies]
     values: dict[str, Any] = {
         "batches": json.dumps(batches),
         "worker": worker[:120],
@@ -182,7 +193,9 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         "ref": [_flat(verdict.ref, 120) for _, verdict in rows],
         "code": [_flat(verdict.code, 40) for _, verdict in rows],
         "detail": [_flat(verdict.detail, 300) for _, verdict in rows],
-        "copy": [verdict.copy for _, verdict in rows],
+        "copy_batch": [batch for batch, _, _ in copies],
+        "copy_row": [row for _, row, _ in copies],
+        "copy": [copy for _, _, copy in copies],
     }
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(_WRITE, values)

@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -124,6 +124,14 @@ class Dispatch(models.Model):
                 name="messaging_dispatch_open",
                 condition=~Q(state__in=["finished", "cancelled"]),
             ),
+            # For taking turns: the least recently served first.
+            models.Index(
+                F("priority"),
+                F("served_at").asc(nulls_first=True),
+                F("id"),
+                name="messaging_dispatch_turn",
+                condition=Q(state__in=["running", "cancelling", "paused"]),
+            ),
             models.Index(fields=["origin_kind", "origin_id", "-id"], name="messaging_dispatch_origin"),
         ]
         constraints = [
@@ -209,6 +217,8 @@ class Batch(models.Model):
     tries = models.SmallIntegerField(_("leases without progress"), default=0)
     owner = models.CharField(_("owner"), max_length=120, blank=True)
     lease_until = models.DateTimeField(_("leased until"), null=True)
+    # What its last window went through: a message in doubt never changes its account.
+    account_id = models.IntegerField(_("provider account"), null=True)
     sent = models.IntegerField(_("handed over"), default=0)
     failed = models.IntegerField(_("failed"), default=0)
     skipped = models.IntegerField(_("skipped"), default=0)
@@ -236,8 +246,12 @@ class Batch(models.Model):
             models.Index(
                 fields=["dispatch", "not_before", "id"], name="messaging_batch_bulk", condition=Q(state=0)
             ),
-            # For realtime: what is due over all dispatches.
-            models.Index(fields=["priority", "not_before"], name="messaging_batch_due", condition=Q(state=0)),
+            # What is due over all dispatches.
+            models.Index(
+                fields=["priority", "not_before", "dispatch"],
+                name="messaging_batch_due",
+                condition=Q(state=0),
+            ),
             # For the chain.
             models.Index(
                 fields=["check_at"], name="messaging_batch_check", condition=Q(check_at__isnull=False)

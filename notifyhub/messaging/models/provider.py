@@ -41,8 +41,17 @@ class ProviderAccount(models.Model):
         return self.name
 
 
+def six_zeros() -> list[int]:
+    """Return the counts of a minute in which nothing happened."""
+    return [0] * 6
+
+
 class AccountGate(models.Model):
-    """The token bucket and the circuit of one account: one row, shared by all workers, kept over restarts."""
+    """The token bucket and the circuit of one account: one row, shared by all workers, kept over restarts.
+
+    `answers` and `troubles` count the last minute by ten seconds, the newest first; `slot` says which ten
+    seconds the first place stands for.
+    """
 
     class Circuit(models.TextChoices):
         CLOSED = "closed", _("Closed")
@@ -57,6 +66,18 @@ class AccountGate(models.Model):
     circuit = models.CharField(_("circuit"), max_length=10, choices=Circuit, default=Circuit.CLOSED)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     retry_at = models.DateTimeField(_("next try"), null=True)
+    slot = models.BigIntegerField(_("counted since"), default=0, db_default=0)
+    answers = ArrayField(
+        models.IntegerField(), default=six_zeros, db_default=[0] * 6, verbose_name=_("answers by ten seconds")
+    )
+    troubles = ArrayField(
+        models.IntegerField(),
+        default=six_zeros,
+        db_default=[0] * 6,
+        verbose_name=_("failures by ten seconds"),
+    )
+    opened_at = models.DateTimeField(_("cut off since"), null=True)
+    trouble = models.CharField(_("last trouble"), max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("account gate")

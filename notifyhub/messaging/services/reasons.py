@@ -91,6 +91,10 @@ WORDS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("no active provider account serves this channel"),
         gettext_lazy("Operations can add one."),
     ),
+    Reason.ACCOUNT: (
+        gettext_lazy("the provider account did not answer"),
+        gettext_lazy("Look at the provider account."),
+    ),
     Reason.POISON: (
         gettext_lazy("it was set aside since it stopped its worker"),
         gettext_lazy("Report it with its number."),

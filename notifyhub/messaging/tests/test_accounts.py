@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.messaging.channels.memory import MemoryBackend
-from notifyhub.messaging.engine.accounts import Accounts, begin_probe, note_results, take_tokens
+from notifyhub.messaging.engine.accounts import Accounts, begin_probe, note_troubles, take_tokens
 from notifyhub.messaging.models import AccountGate, Batch, ProviderAccount
 from notifyhub.messaging.services.accounts import create_account, secrets_set, settings_of, update_account
 from notifyhub.messaging.tests.kit.sending import (
@@ -110,16 +110,16 @@ def test_the_lowest_priority_with_a_closed_circuit_is_chosen() -> None:
     first = memory_account(name="First", priority=10)
     assert Accounts().choose("email").account.name == "First"  # type: ignore[union-attr]
     take_tokens(first.pk, 1)
-    note_results(first.pk, [True] * 5)
+    note_troubles(first.pk, [True] * 5)
     assert Accounts().choose("email").account.name == "Second"  # type: ignore[union-attr]
 
 
 def test_five_failures_of_the_account_shut_its_circuit_and_one_probe_opens_it() -> None:
     account = memory_account()
     take_tokens(account.pk, 1)
-    note_results(account.pk, [True, True, False, True, True, True, True])
+    note_troubles(account.pk, [True, True, False, True, True, True, True])
     assert Accounts().choose("email").account is not None
-    note_results(account.pk, [True])
+    note_troubles(account.pk, [True])
     assert Accounts().choose("email").shut
     assert not begin_probe(account.pk)
     AccountGate.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
@@ -127,7 +127,7 @@ def test_five_failures_of_the_account_shut_its_circuit_and_one_probe_opens_it() 
     assert choice.probe
     assert begin_probe(account.pk)
     assert not begin_probe(account.pk)
-    note_results(account.pk, [False])
+    note_troubles(account.pk, [False])
     assert AccountGate.objects.get().circuit == "closed"
 
 

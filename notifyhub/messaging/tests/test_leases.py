@@ -84,7 +84,7 @@ def test_a_superseded_worker_changes_nothing() -> None:
         batch=batch,
         cursor=ids[-1],
         open_to=ids[-1],
-        verdicts=[Verdict(row=row, state=Delivery.State.SENT, kind="sent", copy=b"x") for row in ids],
+        verdicts=[Verdict(row=row, state=Delivery.State.SENT, kind="sent") for row in ids],
     )
     events = DeliveryEvent.objects.count()
     assert write_window([late], worker="first", seconds=60) == set()

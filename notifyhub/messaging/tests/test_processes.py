@@ -13,15 +13,13 @@ from django.db import connection
 from django.utils import timezone
 
 from notifyhub.celery import app
-from notifyhub.customers.models import Consent, ContactPoint, Customer, Topic
-from notifyhub.customers.services.contacts import contact_row, read_contact
 from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
-from notifyhub.messaging.models import Batch, Delivery, Dispatch
-from notifyhub.messaging.services.accounts import create_account
+from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch, MessageCopy
 from notifyhub.messaging.services.dispatches import progress
+from notifyhub.messaging.tests.kit.people import make_people, sink_account
 from notifyhub.messaging.tests.kit.processes import lines_of, running, sink, wait_for
 from notifyhub.messaging.tests.kit.sending import assert_counts_are_the_ledger, dispatch_to, states
 
@@ -33,33 +31,11 @@ ONCE = ("manage.py", "run_worker_once")
 WORKER = ("-m", "celery", "-A", "notifyhub", "worker", "-Q", "bulk", "-c", "1", "-l", "WARNING")
 
 
-def make_people(count: int, topic: Topic) -> None:
-    """Make customers with a mailbox and an opt-in, many at once."""
-    people = Customer.objects.bulk_create(
-        Customer(external_id=f"P{n:05d}", name=f"客户 {n}") for n in range(count)
-    )
-    ContactPoint.objects.bulk_create(
-        contact_row(read_contact(kind="email", raw=f"p{n}@mail.example"), customer_id=one.pk)
-        for n, one in enumerate(people)
-    )
-    Consent.objects.bulk_create(
-        Consent(customer=one, topic=topic, channel="email", decision="in", given_at=timezone.now())
-        for one in people
-    )
-
-
 @pytest.fixture
 def accepted(tmp_path: Path) -> Iterator[Path]:
     """Run a server that takes its time, with an account that uses it; give the log of what it accepted."""
     with sink(tmp_path, delay=0.004) as (port, log):
-        values: dict[str, Any] = {
-            "host": "127.0.0.1",
-            "port": port,
-            "security": "none",
-            "from_email": "news@shop.example",
-            "connections": 2,
-        }
-        create_account(channel="email", backend="smtp", name="Sink", values=values)
+        sink_account(port)
         yield log
 
 
@@ -170,8 +146,7 @@ def test_a_killed_worker_child_is_replaced_and_the_rest_is_sent(accepted: Path, 
 
 def planned_slowly(port: int) -> Dispatch:
     """Return a planned dispatch of one window, over a server that takes two and a half leases for it."""
-    values = {"host": "127.0.0.1", "port": port, "security": "none", "from_email": "news@shop.example"}
-    create_account(channel="email", backend="smtp", name="Slow", values={**values, "connections": 2})
+    sink_account(port)
     topic = make_topic()
     make_people(100, topic)
     dispatch = dispatch_to(topic=topic)
@@ -204,6 +179,12 @@ def test_a_worker_stopped_for_longer_than_its_lease_changes_nothing_when_it_wake
             worker.wait(timeout=60)
         assert "was taken away" in output.read_text()
         assert states(dispatch) == {"unknown": 100}
+        # What they said can be shown though nobody knows whether it arrived.
+        assert MessageCopy.objects.filter(dispatch_id=dispatch.pk).count() == 100
+        # What it still learned is kept as events, and only as events: none of it is a state.
+        late = DeliveryEvent.objects.filter(dispatch_id=dispatch.pk, kind="late")
+        assert len(lines_of(log)) - 4 <= late.count() <= 100
+        assert set(late.values_list("code", flat=True)) <= {"sent", "unknown"}
         # By its own clock the lease had run out: it handed over no more than was under way on two lines.
         assert len(lines_of(log)) <= before + 2
         assert_counts_are_the_ledger(dispatch)

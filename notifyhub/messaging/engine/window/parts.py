@@ -28,19 +28,36 @@ class Draft:
 
 @dataclass(kw_only=True)
 class Plan:
-    """What is to become of the rows that one batch has in this window, up to `last`."""
+    """What is to become of the rows that one batch has in this window, up to `last`.
+
+    `starved` says that the rest must wait for its account, `pinned` that no other account may take it.
+    """
 
     batch: LeasedBatch
     last: int
     settled: list[Verdict] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     starved: bool = False
+    pinned: bool = False
+
+    @property
+    def account_id(self) -> int | None:
+        """Return what the window of this batch goes through, if it sends anything."""
+        return self.drafts[0].account.id if self.drafts else None
+
+    def goes_through(self, account: Account | None) -> bool:
+        """Say whether a row for `account` may join: if the process dies, it must be known which account has
+        the rows in doubt."""
+        return account is None or self.account_id in (None, account.id)
 
 
 @dataclass(kw_only=True)
 class Done:
-    """How a window went: rows brought to their end, batches that must wait, and whether the lease is lost."""
+    """How a window went: rows brought to their end, batches that must wait (`pinned` ones longer), whether
+    the lease is lost, and the dispatches with texts that could not be filled in."""
 
     rows: int = 0
+    pinned: list[LeasedBatch] = field(default_factory=list)
+    unfilled: set[int] = field(default_factory=set)
     waiting: list[LeasedBatch] = field(default_factory=list)
     lost: list[LeasedBatch] = field(default_factory=list)

@@ -8,13 +8,13 @@ from notifyhub.messaging.channels.registry import backends
 from notifyhub.messaging.engine import accounts as account_gates
 from notifyhub.messaging.engine.accounts import Account, Accounts, Choice
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
-from notifyhub.messaging.engine.judge import IN_DOUBT
+from notifyhub.messaging.engine.judge import IN_DOUBT, honest
 from notifyhub.messaging.engine.limits import OFFERS, Limits, Policies, awake
 from notifyhub.messaging.engine.quiet import end_of, release, zone_of
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
 from notifyhub.messaging.engine.window.verdicts import failure, put_off, skipped
 from notifyhub.messaging.engine.write import Verdict
-from notifyhub.messaging.models import Delivery, DeliveryEvent
+from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.rendering import RenderError
 
 logger = logging.getLogger(__name__)
@@ -34,18 +34,17 @@ def prepare(
     for batch, rows in live:
         plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.hi)
         plans.append(plan)
-        if accounts.choose(batch.channel).blocked:
-            plan.starved, plan.last = True, batch.cursor
-            continue
         for row in rows:
             verdict = verdicts[row["dispatch_id"], row["id"]]
             if verdict is None:
                 choice = _choose(row, accounts, policies)
                 if isinstance(choice, Verdict):
                     verdict = choice
-                elif choice.account is None:
-                    # The account it must go through is out for a moment, though another is not.
-                    plan.starved, plan.last = True, row["id"] - 1
+                elif choice.account is None or not plan.goes_through(choice.account):
+                    # What is settled so far goes ahead; the rest waits, or takes the next window.
+                    plan.last = row["id"] - 1 if plan.settled or plan.drafts else batch.cursor
+                    plan.starved = choice.blocked
+                    plan.pinned = row["mark"] in IN_DOUBT
                     break
                 else:
                     outcome = _compose(row, variables[row["id"]], composer, choice.account, policies)
@@ -56,7 +55,7 @@ def prepare(
                             probes.add(choice.account.id)
                         continue
                     verdict = outcome
-            plan.settled.append(_honest(row, verdict))
+            plan.settled.append(honest(row, verdict))
     granted = {number: _grant(number, count, probe=number in probes) for number, count in wanted.items()}
     for plan in plans:
         _cut(plan, granted)
@@ -88,8 +87,7 @@ def _choose(row: Row, accounts: Accounts, policies: Policies) -> Choice | Verdic
 
     Offers go through an account that is open by the recipient's clock, or else wait for the first to open.
     """
-    avoid = row["account_id"] if row["tries"] and row["mark"] not in IN_DOUBT else None
-    choice = accounts.choose(row["channel"], avoid=avoid)
+    choice = accounts.choose_for(row)
     if choice.account is None:
         return choice if choice.blocked else failure(row, Reason.NO_ACCOUNT)
     closing = policies.closing.get(choice.account.id)
@@ -100,7 +98,9 @@ def _choose(row: Row, accounts: Accounts, policies: Policies) -> Choice | Verdic
     if opens <= now:
         return choice
     other = accounts.choose(row["channel"], avoid=choice.account.id)
-    if other.account is not None and other.account.id != choice.account.id:
+    # What may have arrived through one account is never sent through another.
+    free = row["mark"] not in IN_DOUBT
+    if free and other.account is not None and other.account.id != choice.account.id:
         others = end_of(policies.closing.get(other.account.id), now, zone)
         if others <= now:
             return other
@@ -125,14 +125,6 @@ def _cut(plan: Plan, granted: dict[int, int]) -> None:
         plan.settled = [one for one in plan.settled if one.row <= plan.last]
         plan.starved = True
         return
-
-
-def _honest(row: Row, verdict: Verdict) -> Verdict:
-    """Return the verdict; of a row whose first try may have arrived nobody may say that it was not sent."""
-    if row["mark"] in IN_DOUBT and verdict.state != Delivery.State.PLANNED:
-        verdict.state, verdict.kind = Delivery.State.UNKNOWN, DeliveryEvent.Kind.UNKNOWN
-        verdict.reason = row["mark"]
-    return verdict
 
 
 def _compose(

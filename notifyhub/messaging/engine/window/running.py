@@ -36,7 +36,7 @@ def run_window(
     """
     done = Done()
     by_batch: dict[int, list[Row]] = defaultdict(list)
-    for row in read_window(batches, take=take):
+    for row in read_window(batches, take=take, owner=lease.owner):
         by_batch[row["batch_id"]].append(row)
     live: Live = []
     for batch in batches:
@@ -46,7 +46,7 @@ def run_window(
         elif rows[0]["dispatch_state"] == Dispatch.State.CANCELLING or rows[0]["expired"]:
             cancelled = rows[0]["dispatch_state"] == Dispatch.State.CANCELLING
             done.rows += end_batch(batch, cancelled=cancelled, worker=lease.owner)
-        elif rows[0]["dispatch_state"] != Dispatch.State.RUNNING:
+        elif rows[0]["dispatch_state"] != Dispatch.State.RUNNING or rows[0]["halted"]:
             done.waiting.append(batch)
         else:
             live.append((batch, [row for row in rows if row["id"] is not None]))
@@ -54,6 +54,7 @@ def run_window(
         mark_before_render(live)
     plans = prepare(live, accounts=accounts, composer=composer, policies=Policies(), take=take)
     done.waiting += [plan.batch for plan in plans if plan.starved]
+    done.pinned += [plan.batch for plan in plans if plan.starved and plan.pinned]
     if careful and done.waiting:
         unmark(live)
     open_and_send(lease, plans, transport=transport, done=done)

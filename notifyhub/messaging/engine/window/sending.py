@@ -9,9 +9,10 @@ from functools import partial
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from notifyhub.messaging.channels.base import LEASE_LOST, Result
+from notifyhub.messaging.channels.base import Result
 from notifyhub.messaging.engine import accounts as account_gates
 from notifyhub.messaging.engine.judge import judge_result
+from notifyhub.messaging.engine.late import note_late_answers
 from notifyhub.messaging.engine.lease import Lease
 from notifyhub.messaging.engine.persevere import persevere
 from notifyhub.messaging.engine.stopping import is_stopping
@@ -24,6 +25,7 @@ from notifyhub.messaging.signals import deliveries_settled
 
 logger = logging.getLogger(__name__)
 State = Delivery.State
+Reason = Delivery.Reason
 
 
 def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done: Done) -> None:
@@ -31,10 +33,21 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
     moving = [plan for plan in plans if plan.last > plan.batch.cursor]
     if not moving:
         return
-    ours = _open(lease, moving)
+    try:
+        ours = _open(lease, moving)
+    except (OperationalError, InterfaceError):
+        # Whether it was committed nobody can say, but that nothing was handed over is certain.
+        connection.close()
+        lease.undo_opening([plan.batch for plan in moving])
+        raise
     done.lost += [plan.batch for plan in moving if plan.batch.id not in ours]
     kept = [plan for plan in moving if plan.batch.id in ours]
     done.rows += sum(len(plan.settled) for plan in kept)
+    done.unfilled |= {
+        plan.batch.dispatch_id
+        for plan in kept
+        if any(verdict.reason == Reason.RENDER_ERROR for verdict in plan.settled)
+    }
     sending = [plan for plan in kept if plan.drafts]
     if not sending:
         return
@@ -52,8 +65,8 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
                     results[draft.message.reference],
                     account_id=draft.account.id,
                     message_class=draft.row["message_class"],
-                    copy=draft.copy,
                     chance=chance,
+                    successor=draft.account.successor,
                 )
                 for draft in plan.drafts
             ],
@@ -63,11 +76,12 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
     drafts = {plan.batch.id: plan.drafts for plan in sending}
     ours = persevere(partial(_settle, lease, settled, drafts), until=lease.taken + lease.seconds)
     for account_id, group in answers.items():
-        _note_troubles(account_id, list(group.values()))
+        account_gates.note_results(account_id, list(group.values()))
     for write in settled:
         if write.batch.id not in ours:
             # Somebody else holds the batch now and has settled these rows as unknown or sent them again.
             logger.warning("Batch %s was taken away before its window was settled", write.batch.id)
+            note_late_answers(write, worker=lease.owner)
             done.lost.append(write.batch)
             continue
         done.rows += len(write.verdicts)
@@ -90,6 +104,8 @@ def _opening(plan: Plan) -> BatchWrite:
         cursor=plan.batch.cursor if plan.drafts else plan.last,
         open_to=plan.last,
         verdicts=plan.settled,
+        account_id=plan.account_id,
+        copies=[(draft.row["id"], draft.copy) for draft in plan.drafts],
     )
 
 
@@ -145,13 +161,6 @@ def _extend(lease: Lease) -> None:
         # The messages are on their way; whether the lease held is for the fence to say when they settle.
         logger.warning("The lease could not be prolonged (%s)", type(error).__name__)
         connection.close()
-
-
-def _note_troubles(account_id: int, answers: list[Result]) -> None:
-    offered = [one for one in answers if one is not LEASE_LOST]
-    account_gates.note_results(
-        account_id, [one.kind == "transient" and one.account_trouble for one in offered]
-    )
 
 
 def _tell(write: BatchWrite) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.selfpause import tolerated_now
 from notifyhub.messaging.models import Dispatch
 from notifyhub.staff.services import audit
 
@@ -38,9 +39,12 @@ def pause_dispatch(*, dispatch_id: int, reason: str) -> Dispatch:
 
 @transaction.atomic
 def resume_dispatch(*, dispatch_id: int) -> Dispatch:
-    """Go on sending; return the dispatch. Refused unless it is paused."""
+    """Go on sending; return the dispatch. Refused unless it is paused.
+
+    What has gone wrong so far is accepted with it: only as much again makes the dispatch pause itself.
+    """
     paused = Dispatch.objects.filter(pk=dispatch_id, state=State.PAUSED)
-    if not paused.update(state=State.RUNNING, pause_reason=""):
+    if not paused.update(state=State.RUNNING, pause_reason="", tolerated=tolerated_now(dispatch_id)):
         raise Refused(_("Only a paused dispatch can be resumed."), code="state")
     dispatch = Dispatch.objects.get(pk=dispatch_id)
     audit.record(verb="resume_dispatch", obj=dispatch)

@@ -121,7 +121,7 @@ def create_dispatch(
         plan_dispatch(dispatch_id=dispatch.pk)
         dispatch.refresh_from_db()
     else:
-        bells.ring_planner(dispatch.pk)
+        bells.ring_planner(dispatch.pk, queue=bells.planning_queue(priority, audience))
     return dispatch
 
 

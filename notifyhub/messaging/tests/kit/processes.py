@@ -13,6 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.db import connection
 
+from notifyhub.messaging.engine.finish import finish_dispatches
+from notifyhub.messaging.engine.planner import open_scheduled
+from notifyhub.messaging.engine.reaper import reap_expired_leases
+from notifyhub.messaging.ticks import plan_due_dispatches, ring_for_due_work
+
 PATIENCE = 60.0
 
 
@@ -86,3 +91,34 @@ def wait_for(happened: Callable[[], bool]) -> None:
 def lines_of(path: Path) -> list[str]:
     """Return the lines of a log."""
     return path.read_text().split("\n")[:-1]
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that `pid` started and that are its children now."""
+    with contextlib.suppress(FileNotFoundError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def tick() -> None:
+    """Do in this process what beat has done every few seconds: reap, plan, ring, count, end."""
+    open_scheduled()
+    plan_due_dispatches()
+    reap_expired_leases()
+    ring_for_due_work()
+    finish_dispatches()
+
+
+def tick_until(happened: Callable[[], bool], *, patience: float = PATIENCE) -> None:
+    """Tick until `happened()`; fail when it does not in time. Leases of the dead run out meanwhile."""
+    until = time.monotonic() + patience
+    while not happened():
+        assert time.monotonic() < until, "ticked in vain"
+        tick()
+        time.sleep(0.2)
+
+
+def celery(*options: str, app: str = "notifyhub", queues: str = "bulk", size: int = 1) -> tuple[str, ...]:
+    """Return the command of a Celery worker."""
+    pool = ("-c", str(size), "--without-gossip", "--without-mingle", "-l", "WARNING")
+    return ("-m", "celery", "-A", app, "worker", "-Q", queues, *pool, *options)

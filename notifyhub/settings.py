@@ -5,7 +5,6 @@ What the environment leaves unset is looked up in `<data folder>/env`, which `./
 """
 
 import base64
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -298,7 +297,6 @@ TICK_SECONDS = _seconds("NOTIFYHUB_TICK_SECONDS", 5)
 # Clicks of so many seconds are written together; 0 writes each at once.
 TRACKING_SECONDS = env.float("NOTIFYHUB_TRACKING_SECONDS", default=1.0)
 # How this machine is called in leases and events, where its host name says nothing (a container).
-WORKER_NAME = env.str("NOTIFYHUB_WORKER_NAME", default="") or socket.gethostname()
 # Outside production a real provider account sends only to these ("*" or fnmatch patterns).
 ALLOW_RECIPIENTS = env.list("NOTIFYHUB_ALLOW_RECIPIENTS", default=["*"] if PRODUCTION and not DEBUG else [])
 # Hosts of providers that may lie in our own network, also in production.

@@ -1,13 +1,13 @@
 """A worker node's sign of life: a small thread in its main process, from its start to its clean stop."""
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from celery.signals import celeryd_init, worker_ready, worker_shutdown
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ _name = ""
 
 def node_name() -> str:
     """Return the name of this process's worker node, as the list of workers shows it; else the host's."""
-    return _name or settings.WORKER_NAME
+    return _name or socket.gethostname()
 
 
 def keep_name(sender: Any, **kwargs: Any) -> None:

@@ -42,9 +42,7 @@ def two_hosts(tmp_path: Path, **more: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for name in ("send-01", "send-02"):
             command = celery("-n", f"bulk@{name}")
-            stack.enter_context(
-                running(*command, output=tmp_path / f"{name}.log", NOTIFYHUB_WORKER_NAME=name, **more)
-            )
+            stack.enter_context(running(*command, output=tmp_path / f"{name}.log", **more))
         yield
 
 

@@ -76,7 +76,7 @@ class PolicyPage(PageMixin, FormView):
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
             return self.form_invalid(dressed(form))
-        messages.success(self.request, _("Saved. It holds from the next window on."))
+        messages.success(self.request, _("Saved. It holds from the next batch on."))
         return redirect("admin:messaging_sendingpolicy_changelist")
 
 
@@ -106,6 +106,8 @@ class SendingPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
     @display(description=gettext_lazy("allowed channels"))
     def shown_channels(self, policy: SendingPolicy) -> SafeString:
         known = [Channel(one) for one in Channel.values if one in policy.channels]
+        if len(known) == len(Channel):
+            return chip(_("All channels"), "grey")
         return mark_safe(" ".join(chip(one.label, "grey", CHANNEL_ICONS[one]) for one in known) or "—")
 
     @display(description=gettext_lazy("quiet hours"))

@@ -14,6 +14,7 @@ from django.conf import settings
 from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
+from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.params import flat_params
 from notifyhub.messaging.models import Attachment as StoredAttachment
 from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
@@ -35,13 +36,14 @@ class NotAllowListed(Exception):
 
 
 class Composer:
-    """What the rows of one lease have in common: dispatches, programs, senders."""
+    """What the rows of one lease have in common: dispatches, programs, senders, policies."""
 
     def __init__(self, dispatch_ids: Iterable[int]) -> None:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
         self._programs: dict[int, Program | RenderError] = {}
         self._identities: list[SenderIdentity] | None = None
         self._keys: dict[int, str] = {}
+        self.policies = Policies()
         self._files = self._load_files()
 
     def _load_files(self) -> dict[int, tuple[Attachment, ...]]:

@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from notifyhub.core.templatetags.nh import fact_time
+from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.engine.asks import stamp
 from notifyhub.messaging.engine.quiet import QUIET, zone_of
 from notifyhub.messaging.models import Delivery
 
@@ -30,6 +32,12 @@ def finding_words(*, code: str, detail: str, message_class: str) -> str:
     return ""
 
 
+def morning_words(delivery: Delivery) -> str:
+    """Return the same for a message that was planned into its customer's morning from the start."""
+    zone = Customer.objects.filter(pk=delivery.customer_id).values_list("time_zone", flat=True).first()
+    return _quiet({"until": stamp(delivery.send_at), "zone": zone or "-"})
+
+
 def _counted(code: str, values: dict[str, str], message_class: str) -> str:
     used, limit = int(values["used"]), int(values["limit"])
     kind = MessageClass(message_class).label.lower() if message_class in MessageClass.values else ""
@@ -43,8 +51,8 @@ def _counted(code: str, values: dict[str, str], message_class: str) -> str:
         return said % facts
     if code == Reason.CAP_DAY:
         said = ngettext(
-            "%(used)d %(class)s message today, the limit is %(limit)d",
-            "%(used)d %(class)s messages today, the limit is %(limit)d",
+            "%(used)d %(class)s message that day, the limit is %(limit)d",
+            "%(used)d %(class)s messages that day, the limit is %(limit)d",
             used,
         )
     else:

@@ -83,8 +83,8 @@ def test_every_reason_has_words() -> None:
 @pytest.mark.parametrize(
     ("code", "detail", "said"),
     [
-        ("cap_day", "used=3 limit=3", "3 promotional messages today, the limit is 3"),
-        ("cap_day", "used=1 limit=1 channel=sms", "1 promotional message today, the limit is 1 (SMS)"),
+        ("cap_day", "used=3 limit=3", "3 promotional messages that day, the limit is 3"),
+        ("cap_day", "used=1 limit=1 channel=sms", "1 promotional message that day, the limit is 1 (SMS)"),
         ("cap_week", "used=10 limit=10 days=7", "10 promotional messages in 7 days, the limit is 10"),
         (
             "subject_max",
@@ -114,7 +114,7 @@ def test_the_page_of_a_message_says_the_numbers(client: Client) -> None:
     skipped = make_delivery(dispatch, customer.pk, state=Delivery.State.SKIPPED, reason="cap_day")
     make_event(skipped, "skipped", code="cap_day", detail="used=3 limit=3")
     page = client.get(reverse("admin:messaging_delivery_page", args=[skipped.reference])).content.decode()
-    assert "did not get it: 3 promotional messages today, the limit is 3." in page
+    assert "did not get it: 3 promotional messages that day, the limit is 3." in page
     assert "used=3" not in page
     waiting = make_delivery(dispatch, customer.pk, state=Delivery.State.PLANNED, settled_at=None)
     make_event(waiting, "delayed", code="quiet", detail="until=2026-11-22T01:00:00Z zone=Asia/Shanghai")
@@ -131,6 +131,9 @@ def test_a_dispatch_that_waits_for_the_morning_does_not_look_stuck(client: Clien
     drain()
     page = client.get(reverse("admin:messaging_dispatch_change", args=[dispatch.pk])).content.decode()
     until = timezone.localtime(Delivery.objects.filter(dispatch_id=dispatch.pk)[0].send_at)
+    row = Delivery.objects.filter(dispatch_id=dispatch.pk)[0]
+    message = client.get(reverse("admin:messaging_delivery_page", args=[row.reference])).content.decode()
+    assert "it waits for the end of quiet hours, until " in message
     assert f"2 wait until {'' if until.date() == timezone.localdate() else 'Tomorrow '}{until:%H:%M}" in page
     assert "(quiet hours)" in page
 

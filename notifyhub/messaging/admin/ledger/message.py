@@ -16,7 +16,7 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
 from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
-from notifyhub.messaging.services.findings import finding_words
+from notifyhub.messaging.services.findings import finding_words, morning_words
 from notifyhub.messaging.services.ledger import (
     events_of,
     find_message,
@@ -71,9 +71,13 @@ def request_line(dispatch: Dispatch, origin: tuple[str, str]) -> list[tuple[str,
     ]
 
 
-def _finding(delivery: Delivery, events: list[DeliveryEvent], words: dict[int, str]) -> str:
+def _finding(
+    dispatch: Dispatch, delivery: Delivery, events: list[DeliveryEvent], words: dict[int, str]
+) -> str:
     """Return the words of the event that explains the present state, if it came to that by a limit."""
     if not events:
+        if delivery.state == Delivery.State.PLANNED and delivery.send_at > dispatch.send_at:
+            return morning_words(delivery)
         return ""
     waits = delivery.state == Delivery.State.PLANNED and events[-1].kind == Kind.DELAYED
     if waits or delivery.state == Delivery.State.SKIPPED:
@@ -127,7 +131,7 @@ class MessagePage(PageMixin, TemplateView):
             explanation=explain(
                 delivery=delivery,
                 customer=str(customer or _("This customer")),
-                finding=_finding(delivery, events, found_words),
+                finding=_finding(dispatch, delivery, events, found_words),
             ),
             state_tone=STATE_TONES[delivery.state],  # type: ignore[index]
             class_tone=CLASS_TONES[dispatch.message_class],  # type: ignore[index]

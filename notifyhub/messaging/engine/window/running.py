@@ -7,7 +7,6 @@ from notifyhub.messaging.engine.careful import mark_before_render, unmark
 from notifyhub.messaging.engine.compose import Composer, Row
 from notifyhub.messaging.engine.endings import end_batch
 from notifyhub.messaging.engine.lease import Lease, LeasedBatch
-from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window.parts import Done, Live
 from notifyhub.messaging.engine.window.preparing import prepare
@@ -52,7 +51,7 @@ def run_window(
             live.append((batch, [row for row in rows if row["id"] is not None]))
     if careful:
         mark_before_render(live)
-    plans = prepare(live, accounts=accounts, composer=composer, policies=Policies(), take=take)
+    plans = prepare(live, accounts=accounts, composer=composer, policies=composer.policies, take=take)
     done.waiting += [plan.batch for plan in plans if plan.starved]
     done.pinned += [plan.batch for plan in plans if plan.starved and plan.pinned]
     if careful and done.waiting:

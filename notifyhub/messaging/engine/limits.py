@@ -7,7 +7,7 @@ from datetime import time
 from django.db import connection
 
 from notifyhub.customers.models.consent import MessageClass
-from notifyhub.messaging.engine.accounts import SANDBOX
+from notifyhub.messaging.engine.accounts.choosing import SANDBOX
 from notifyhub.messaging.engine.quiet import Hours, hours_of
 from notifyhub.messaging.engine.respects import cap_respect
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +15,7 @@ from notifyhub.messaging.engine.finish import finish_dispatches
 from notifyhub.messaging.engine.lease import is_due
 from notifyhub.messaging.engine.planner import open_scheduled
 from notifyhub.messaging.engine.reaper import reap_expired_leases
-from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
+from notifyhub.messaging.migrations._sql import GUESS_DISPATCHES, LEAF_OPTIONS, RANGE
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
@@ -53,7 +54,9 @@ def make_partitions() -> int:
             create_month_partition(table, now, ahead=ahead)
     last = Dispatch.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     low = (last // RANGE + 1) * RANGE
-    create_range_partition("messaging_delivery", low, low + RANGE, options=LEAF_OPTIONS)
+    made = create_range_partition("messaging_delivery", low, low + RANGE, options=LEAF_OPTIONS)
+    with connection.cursor() as cursor:
+        cursor.execute(GUESS_DISPATCHES.replace("messaging_delivery", made))
     return len(MONTHLY) * (MONTHS_AHEAD + 1) + 1
 
 

@@ -111,8 +111,9 @@ PEOPLE = """
 # nobody tried again. A batch that has more to wait for looks again then, if that is before the end.
 WRITTEN = f"""
 wanted AS (
-    SELECT j.* FROM judged j JOIN looked l ON l.dedup_key = j.dedup_key
-    WHERE j.reason = '' OR l.state <> {SKIPPED}
+    -- Not a join: without a right guess of its size the database would judge everybody once per person.
+    SELECT j.* FROM judged j
+    WHERE j.reason = '' OR j.dedup_key NOT IN (SELECT l.dedup_key FROM looked l WHERE l.state = {SKIPPED})
 ), numbered AS (
     SELECT w.*, %(base)s + row_number() OVER (
         ORDER BY (w.reason <> ''), w.channel, w.dedup_key) - 1 AS id

@@ -33,8 +33,8 @@ SELECT %(dispatch)s, 'email', 1, lo, lo + 499, now(), lo + 499, lo + 499, 2, 0, 
 FROM generate_series(10000001, 10000000 + %(people)s, 500) lo;
 INSERT INTO customers_consent (customer_id, topic_id, channel, decision, given_at)
 SELECT customer_id, topic_id, 'sms', 'in', now() FROM customers_consent;
-ANALYZE customers_customer, customers_contactpoint, customers_consent, customers_hold, customers_suppression,
-    messaging_delivery, messaging_batch, messaging_dispatch
+-- Not the ledger: of a dispatch that is being sent the database never has statistics in time.
+ANALYZE customers_customer, customers_contactpoint, customers_consent, customers_hold, customers_suppression
 """
 
 

@@ -125,7 +125,8 @@ WHERE id = ANY(%(ids)s) AND state = 1 AND owner = %(owner)s
 _UNDO = """
 UPDATE messaging_batch t SET open_to = t.cursor
 FROM unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
-WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1
+WHERE t.id = b.id AND t.epoch = b.epoch AND t.state = 1 AND t.open_to > t.cursor
+RETURNING t.id
 """
 
 # A lease given back by a living worker is no sign of a batch that kills. It keeps the moment it was due at,
@@ -199,12 +200,13 @@ class Lease:
                     },
                 )
 
-    def undo_opening(self, batches: list[LeasedBatch]) -> None:
-        """Close again what may have been opened, of which nothing was handed over."""
+    def undo_opening(self, batches: list[LeasedBatch]) -> set[int]:
+        """Close again what may have been opened, of which nothing was handed over; return which were."""
         with connection.cursor() as cursor:
             cursor.execute(
                 _UNDO, {"ids": [one.id for one in batches], "epochs": [one.epoch for one in batches]}
             )
+            return {row[0] for row in cursor.fetchall()}
 
 
 def take_lease(*, owner: str, priority: int, seconds: float, window: int, blocked: list[str]) -> Lease | None:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.db.models import F
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,16 +12,11 @@ from hypothesis import strategies as st
 from notifyhub.customers.models import Customer
 from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.channels.memory import MemoryBackend
-from notifyhub.messaging.engine.accounts import Accounts
 from notifyhub.messaging.engine.asks import Refusal, asks_of
-from notifyhub.messaging.engine.compose import Composer
-from notifyhub.messaging.engine.lease import take_lease
 from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import RESPECT_SQL, cap_respect, respect_of
-from notifyhub.messaging.engine.transport import Transport
-from notifyhub.messaging.engine.window import run_window
 from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount
 from notifyhub.messaging.services.dispatches import forecast
 from notifyhub.messaging.services.receipts import Receipt, record_receipts, settle_unknown
@@ -305,31 +299,6 @@ def test_a_text_with_links_of_our_own_is_found_again_when_it_bounces() -> None:
     row = Delivery.objects.get(dispatch_id=dispatch.pk)
     record_receipts([Receipt(dispatch_id=dispatch.pk, delivery_id=row.pk, kind="failed", at=timezone.now())])
     assert states(send(**facts)) == {"sent": 1}
-
-
-def test_a_worker_that_lost_its_lease_counts_nothing() -> None:
-    limit(cap_day=1)
-    (customer,) = make_recipients("auto")
-    dispatch = dispatch_to()
-    plan_dispatch(dispatch_id=dispatch.pk)
-    lease = take_lease(owner="x", priority=1, seconds=60, window=100, blocked=[])
-    assert lease is not None
-    Batch.objects.filter(dispatch=dispatch).update(epoch=F("epoch") + 1)
-    transport = Transport()
-    try:
-        done = run_window(
-            lease,
-            lease.batches,
-            transport=transport,
-            accounts=Accounts(),
-            composer=Composer([dispatch.pk]),
-            take=100,
-        )
-    finally:
-        transport.close()
-    assert done.lost == lease.batches
-    assert used(customer.pk, ALL) == 0
-    assert MemoryBackend.outbox == []
 
 
 LIMITS = Limits(caps=(Cap(respect=1, day=2, week=5), Cap(respect=2, channel="sms", day=1, week=3)))

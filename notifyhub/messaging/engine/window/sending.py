@@ -15,6 +15,7 @@ from notifyhub.messaging.engine.judge import judge_result
 from notifyhub.messaging.engine.late import note_late_answers
 from notifyhub.messaging.engine.lease import Lease
 from notifyhub.messaging.engine.persevere import persevere
+from notifyhub.messaging.engine.reserve import give_back
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window.counting import count_in, count_out, counts
@@ -34,11 +35,11 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
     if not moving:
         return
     try:
-        ours = _open(lease, moving)
+        ours = open_window(lease, moving)
     except (OperationalError, InterfaceError):
         # Whether it was committed nobody can say, but that nothing was handed over is certain.
         connection.close()
-        lease.undo_opening([plan.batch for plan in moving])
+        undo_opening(lease, moving)
         raise
     done.lost += [plan.batch for plan in moving if plan.batch.id not in ours]
     kept = [plan for plan in moving if plan.batch.id in ours]
@@ -74,7 +75,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         for plan in sending
     ]
     drafts = {plan.batch.id: plan.drafts for plan in sending}
-    ours = persevere(partial(_settle, lease, settled, drafts), until=lease.taken + lease.seconds)
+    ours = persevere(partial(settle_window, lease, settled, drafts), until=lease.taken + lease.seconds)
     for account_id, group in answers.items():
         account_gates.note_results(account_id, list(group.values()))
     for write in settled:
@@ -88,7 +89,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         _tell(write)
 
 
-def _open(lease: Lease, plans: list[Plan]) -> set[int]:
+def open_window(lease: Lease, plans: list[Plan]) -> set[int]:
     """Open the windows and count whom they are for, in one; return the ids of the batches still ours."""
     counted = [plan for plan in plans if counts(plan)]
     if not counted:
@@ -96,6 +97,14 @@ def _open(lease: Lease, plans: list[Plan]) -> set[int]:
     with transaction.atomic():
         count_in(counted)
         return _write(lease, [_opening(plan) for plan in plans])
+
+
+@transaction.atomic
+def undo_opening(lease: Lease, plans: list[Plan]) -> None:
+    """Close again what was opened though nobody heard of it, and uncount whom it was for."""
+    opened = lease.undo_opening([plan.batch for plan in plans])
+    drafts = [draft for plan in plans if plan.batch.id in opened for draft in plan.drafts]
+    give_back(taken for draft in drafts for taken in draft.taken)
 
 
 def _opening(plan: Plan) -> BatchWrite:
@@ -109,7 +118,8 @@ def _opening(plan: Plan) -> BatchWrite:
     )
 
 
-def _settle(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
+def settle_window(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
+    """Write what became of the windows and uncount whom nothing reached; return whose batches were ours."""
     if not any(draft.limits.counts for group in drafts.values() for draft in group):
         return _write(lease, writes)
     with transaction.atomic():

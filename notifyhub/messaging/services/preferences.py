@@ -124,6 +124,9 @@ def unsubscribe(*, link: Link, source: str = PAGE) -> bool:
             kind=DeliveryEvent.Kind.UNSUBSCRIBED,
             code=source,
         )
+        # Who leaves has read it: no step of a chain follows them to another channel.
+        message = Delivery.objects.filter(dispatch_id=link.dispatch_id, pk=link.delivery_id, read_at=None)
+        message.update(read_at=timezone.now())
     return changed
 
 

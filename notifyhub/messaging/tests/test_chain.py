@@ -12,6 +12,7 @@ from notifyhub.messaging.engine.chain import look_at_due
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.models import Batch, Delivery, Dispatch, ProviderAccount
 from notifyhub.messaging.services.dispatches import cancel_dispatch, pause_dispatch, resume_dispatch
+from notifyhub.messaging.services.preferences import find_link, unsubscribe
 from notifyhub.messaging.services.receipts import settle_unknown
 from notifyhub.messaging.tests.kit.chains import (
     HOUR,
@@ -63,7 +64,7 @@ def test_what_is_not_read_within_its_wait_is_followed_by_the_next_step() -> None
     pass_time(dispatch, 61)
     drain()
     assert steps(dispatch) == [
-        [SENT],
+        [(0, "delivered", "")],
         [(0, "delivered", ""), (1, "sent", "")],
         [SENT, (1, "sent", "")],
     ]
@@ -124,11 +125,30 @@ def test_what_is_read_a_moment_before_the_next_step_stops_it() -> None:
     report(rows_of(dispatch, 0)[1], "delivered")
     drain()
     assert steps(dispatch) == [
-        [SENT, (1, "skipped", "read")],
+        [(0, "delivered", ""), (1, "skipped", "read")],
         [(0, "delivered", ""), (1, "sent", "")],
     ]
     assert [message.channel for message in MemoryBackend.outbox] == ["email", "email", "sms"]
     assert_counts_are_the_ledger(dispatch)
+
+
+def leave(row: Delivery) -> None:
+    link = find_link(dispatch_id=row.dispatch_id, delivery_id=row.pk)
+    assert link is not None
+    unsubscribe(link=link)
+
+
+@pytest.mark.parametrize(
+    "how", [leave, lambda row: report(row, "unsubscribed"), lambda row: report(row, "complained")]
+)
+def test_whoever_leaves_or_complains_is_not_followed_to_the_next_channel(how: Any) -> None:
+    dispatch = chained("auto")
+    drain()
+    how(rows_of(dispatch, 0)[0])
+    pass_time(dispatch)
+    drain()
+    assert [len(one) for one in steps(dispatch)] == [1]
+    assert state(dispatch) == Dispatch.State.FINISHED
 
 
 def test_an_unknown_promotion_is_perhaps_delivered_and_ends_the_chain() -> None:

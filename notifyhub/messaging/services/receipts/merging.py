@@ -31,8 +31,9 @@ REPORTED: dict[str, int] = {
     Kind.COMPLAINED: State.DELIVERED,
     Kind.UNSUBSCRIBED: State.DELIVERED,
 }
-# An image that a mail program fetches is not a pair of eyes.
-EYES = frozenset((Kind.READ.value, Kind.CLICKED.value))
+# An image that a mail program fetches is not a pair of eyes. Who complains or leaves has seen it: no chain
+# follows them to the next channel.
+EYES = frozenset(one.value for one in (Kind.READ, Kind.CLICKED, Kind.COMPLAINED, Kind.UNSUBSCRIBED))
 # Said once, however often it is reported: rates are counted from these events.
 ONCE = frozenset((Kind.COMPLAINED.value, Kind.UNSUBSCRIBED.value))
 

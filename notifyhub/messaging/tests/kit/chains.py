@@ -58,11 +58,7 @@ def rows_of(dispatch: Dispatch, step: int) -> list[Delivery]:
 
 
 def report(row: Delivery, kind: str) -> None:
-    """Let the provider report; "read" is what a click or a read receipt writes."""
-    if kind == "read":
-        rows = Delivery.objects.filter(dispatch_id=row.dispatch_id, pk=row.pk)
-        rows.update(read_at=timezone.now())
-        return
+    """Let the provider report."""
     now = timezone.now()
     record_receipts([Receipt(dispatch_id=row.dispatch_id, delivery_id=row.pk, kind=kind, at=now)])
 

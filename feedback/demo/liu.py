@@ -7,6 +7,7 @@ from feedback.demo.shapes import FOOD, HOTEL, NONE, Open, Story, Turn
 from feedback.demo.work import finish_one, merge_into, open_one
 from notifyhub.customers.demo.story import BOOKING, NUMBER, check_in
 from notifyhub.customers.models import ContactPoint, Order
+from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.events import EventIn, record_events
 from notifyhub.messaging.services.ledger import messages_of
 
@@ -113,7 +114,15 @@ def add_her_case(sheet: Sheet) -> None:
     """Add the case about the reminder, which knows the message it is about, and her impatient second one."""
     booking = Order.objects.select_related("customer").get(number=BOOKING)
     case = open_one(sheet, CASE, booking)
-    lost = next((line for line in messages_of(booking.customer_id, 20) if "明日入住" in line.title), None)
+    # The text message came back; that the next channel is closed to her is another line.
+    lost = next(
+        (
+            line
+            for line in messages_of(booking.customer_id, 20)
+            if "明日入住" in line.title and line.channel == Channel.SMS
+        ),
+        None,
+    )
     if lost is not None:
         case.delivery_ref = lost.reference
         case.delivery_line = f"短信 · {lost.title} · 空号"

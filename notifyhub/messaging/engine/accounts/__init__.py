@@ -5,10 +5,11 @@ of its own outside any longer transaction: a lock held for a window would put th
 """
 
 from notifyhub.messaging.engine.accounts.bucket import take_tokens
-from notifyhub.messaging.engine.accounts.choosing import Account, Accounts, Choice
+from notifyhub.messaging.engine.accounts.choosing import SANDBOX, Account, Accounts, Choice
 from notifyhub.messaging.engine.accounts.circuit import begin_probe, note_results, note_troubles
 
 __all__ = [
+    "SANDBOX",
     "Account",
     "Accounts",
     "Choice",

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from notifyhub.messaging.engine.collector import calm_collector
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.worker import Worker
 
@@ -35,6 +36,7 @@ class Child:
 
     def _run(self) -> None:
         worker = Worker(Transport())
+        calm_collector()
         while True:
             work, future = self._jobs.get()
             try:

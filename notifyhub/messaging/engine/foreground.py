@@ -1,6 +1,7 @@
 """Draining everything that is due in one process that then ends: the command, and tests through it."""
 
 from notifyhub.messaging.engine.chain import look_at_due
+from notifyhub.messaging.engine.collector import calm_collector
 from notifyhub.messaging.engine.finish import finish_dispatches
 from notifyhub.messaging.engine.planner import open_scheduled, plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
@@ -16,6 +17,7 @@ ROUND_SECONDS = 15.0
 def drain_everything() -> dict[str, int]:
     """Plan, send, reap and finish until nothing is due; return how much of each was done."""
     done = {"planned": 0, "settled": 0, "reaped": 0, "finished": 0}
+    calm_collector()
     transport = Transport()
     try:
         worker = Worker(transport)

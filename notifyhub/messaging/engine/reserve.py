@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
-
 from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
+from notifyhub.messaging.engine.statements import prepared
 
 Key = tuple[int, int]
 CounterKey = tuple[int, int, int]
@@ -110,7 +109,7 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | 
         "respect": _list(key[1] for key in keys),
         "day": _list(key[2] for key in keys),
     }
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_TAKE, {**lists, "used": _list(wanted[key] for key in keys), "at": moment})
         counts = _counts(keys, wanted, cursor.fetchall(), moment)
         bounds = {
@@ -195,7 +194,7 @@ def _correct(rows: list[tuple[Any, ...]]) -> None:
     """Write (customer, respect, day, how many less, if last at, last at) in that order."""
     if not rows:
         return
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _CORRECT,
             {

@@ -5,16 +5,21 @@ was taken away finds that its epoch is gone and changes nothing.
 
 The statement writes rows that are still planned and counts them all. A row that a receipt has moved already
 is found missing from what it wrote, and set right in the same transaction (see `early`).
+
+Opening waits for the disk, since what follows cannot be taken back. Settling does not: until the next window
+is open and on the disk, and with it the settling before it, nothing is handed over. So a database that loses
+power leaves in doubt what a killed process does: one window.
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from notifyhub.messaging.engine.early import COUNTED, EarlyRow, amend
 from notifyhub.messaging.engine.lease import LeasedBatch
+from notifyhub.messaging.engine.statements import LAZY_COMMIT, prepared
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 
 State = Delivery.State
@@ -68,9 +73,9 @@ WITH b AS (
 ), events AS (
     INSERT INTO messaging_deliveryevent
         (at, dispatch_id, delivery_id, account_id, kind, provider_ref, code, detail, worker)
-    SELECT clock_timestamp(), dispatch_id, id, account_id, kind, ref, code, detail, %(worker)s FROM r
+    SELECT clock_timestamp(), dispatch_id, id, account_id, kind, ref, code, detail, %(worker)s::text FROM r
     UNION ALL
-    SELECT clock_timestamp(), dispatch_id, id, account_id, '{Kind.DELIVERED.value}', ref, '', '', %(worker)s
+    SELECT clock_timestamp(), dispatch_id, id, account_id, '{Kind.DELIVERED.value}', ref, '', '', %(worker)s::text
     FROM r WHERE state = {State.DELIVERED.value}
 ), copies AS (
     INSERT INTO messaging_messagecopy (at, dispatch_id, delivery_id, payload)
@@ -87,10 +92,10 @@ WITH b AS (
            s.waits_for
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )
-SELECT fence.id, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
+SELECT fence.id, quick.commit, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
     SELECT r.id FROM r WHERE r.batch_id = fence.id AND NOT EXISTS (
         SELECT FROM rows WHERE rows.dispatch_id = r.dispatch_id AND rows.id = r.id)) END
-FROM fence
+FROM fence, (SELECT CASE WHEN %(lazy)s::boolean THEN {LAZY_COMMIT} END AS commit) AS quick
 """
 
 
@@ -157,10 +162,10 @@ class BatchWrite:
         ]
 
 
-def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> set[int]:
+def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy: bool = False) -> set[int]:
     """Write these batches; return the ids of those that were still ours, and follow them in memory.
 
-    A write that moves the cursor can be repeated without harm: the second finds the cursor moved.
+    `lazy` does not wait for the disk, which is for settling only. A write that moves the cursor can be repeated without harm: the second finds the cursor moved.
     """
     batches, rows, copies = [], [], []
     for write in writes:
@@ -183,6 +188,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         "batches": json.dumps(batches),
         "worker": worker[:120],
         "seconds": seconds,
+        "lazy": lazy,
         "batch": [batch for batch, _ in rows],
         "row": [verdict.row for _, verdict in rows],
         "state": [int(verdict.state) for _, verdict in rows],
@@ -197,9 +203,9 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
         "copy_row": [row for _, row, _ in copies],
         "copy": [copy for _, _, copy in copies],
     }
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), prepared() as cursor:
         cursor.execute(_WRITE, values)
-        early = dict(cursor.fetchall())
+        early = {number: ids for number, _, ids in cursor.fetchall()}
         for write in writes:
             if early.get(write.batch.id):
                 write.early = set(early[write.batch.id])

@@ -111,16 +111,16 @@ def _opening(plan: Plan) -> BatchWrite:
 
 def _settle(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
     if not any(draft.limits.counts for group in drafts.values() for draft in group):
-        return _write(lease, writes)
+        return _write(lease, writes, lazy=True)
     with transaction.atomic():
-        ours = _write(lease, writes)
+        ours = _write(lease, writes, lazy=True)
         count_out(writes, drafts, ours)
         return ours
 
 
-def _write(lease: Lease, writes: list[BatchWrite]) -> set[int]:
+def _write(lease: Lease, writes: list[BatchWrite], *, lazy: bool = False) -> set[int]:
     asked = time.monotonic()
-    ours = write_window(writes, worker=lease.owner, seconds=lease.seconds)
+    ours = write_window(writes, worker=lease.owner, seconds=lease.seconds, lazy=lazy)
     if len(ours) == len(lease.batches):
         # The statement prolonged every lease that we hold.
         lease.taken = asked

@@ -10,12 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
+
+from notifyhub.messaging.engine import arrays
 
 # Within a statement that changes something: do not wait until its commit is on the disk. The next commit that
 # is waited for brings it there too, for PostgreSQL writes them in their order. See `write` for when this is
@@ -36,6 +40,17 @@ class Prepared(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=True, **options)
 
 
+class _MomentLoader(TimestamptzLoader):
+    """Reads a moment once that stands in each row of a window."""
+
+    _last: tuple[bytes, datetime] | None = None
+
+    def load(self, data: Any) -> datetime:
+        if self._last is None or self._last[0] != data:
+            self._last = bytes(data), super().load(data).replace(tzinfo=connection.timezone)
+        return self._last[1]
+
+
 @contextmanager
 def prepared() -> Iterator[CursorWrapper]:
     """Give a cursor like that of `connection.cursor()`, for statements whose text never changes with the
@@ -48,6 +63,8 @@ def prepared() -> Iterator[CursorWrapper]:
         # psycopg chooses the type of a number by its value, and each mixture would be one more statement.
         mine.adapters.register_dumper(int, Int8BinaryDumper)
         mine.adapters.register_dumper(int, Int8Dumper)
+        arrays.register(mine.adapters)
+        mine.adapters.register_loader("timestamptz", _MomentLoader)
         cursor.cursor = mine
         yield cursor
 

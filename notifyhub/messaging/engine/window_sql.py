@@ -74,7 +74,7 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") ->
             within += " AND r.id = ANY(%(ids)s)"
             params["ids"] = batch.ids
     statement = f"""
-SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
+SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class, j.origin_kind,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired, NOT {UNHALTED} AS halted,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
        d.account_id, coalesce(c.merged_into_id, c.id) AS person_id, c.time_zone,

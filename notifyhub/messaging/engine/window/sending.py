@@ -85,7 +85,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
             done.lost.append(write.batch)
             continue
         done.rows += len(write.verdicts)
-        _tell(write)
+        _tell(write, origin_kind=drafts[write.batch.id][0].row["origin_kind"])
 
 
 def _open(lease: Lease, plans: list[Plan]) -> set[int]:
@@ -163,10 +163,16 @@ def _extend(lease: Lease) -> None:
         connection.close()
 
 
-def _tell(write: BatchWrite) -> None:
+def _tell(write: BatchWrite, *, origin_kind: str) -> None:
     by_state: dict[int, list[int]] = defaultdict(list)
     for verdict in write.verdicts:
         if verdict.state != State.PLANNED:
             by_state[int(verdict.state)].append(verdict.row)
     for state, ids in by_state.items():
-        deliveries_settled.send_robust(sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state)
+        deliveries_settled.send_robust(
+            sender=None,
+            dispatch_id=write.batch.dispatch_id,
+            origin_kind=origin_kind,
+            ids=ids,
+            state=state,
+        )

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from feedback.services.holds import ORIGIN
 from feedback.services.merging import follow_merge, follow_unmerge
 from feedback.services.replies import settle_replies
 from notifyhub.customers.signals import customers_merged, customers_unmerged
 from notifyhub.messaging.signals import deliveries_settled
 
 
-def _on_settled(dispatch_id: int, **kwargs: Any) -> None:
-    # A campaign's window finds no line here: one look-up by index.
-    settle_replies(dispatch_ids=[dispatch_id])
+def _on_settled(dispatch_id: int, origin_kind: str, **kwargs: Any) -> None:
+    # Every window of a campaign comes by here.
+    if origin_kind == ORIGIN:
+        settle_replies(dispatch_ids=[dispatch_id])
 
 
 def _on_merged(kept_id: int, merged_id: int, **kwargs: Any) -> None:

@@ -163,6 +163,11 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+# The engine keeps its statements prepared. A pooler that hands connections over between transactions must
+# know of that (pgbouncer: max_prepared_statements), or this is switched off.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = (
+    5 if env.bool("NOTIFYHUB_DB_PREPARE", default=True) else None
+)
 if env.bool("NOTIFYHUB_DB_POOL", default=False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 5}
 

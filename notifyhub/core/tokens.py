@@ -1,5 +1,6 @@
 """Signed tokens for public links, one salt per purpose."""
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,12 @@ class _Signer(signing.TimestampSigner):
         return signing.b64_encode(mac.digest()).decode()
 
 
+# Made once: json.dumps makes an encoder for every call with these options.
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+# Below this nothing gets shorter by compressing it.
+_SHORT = 32
+
+
 @lru_cache(maxsize=32)
 def _signer(purpose: str, key: str) -> _Signer:
     return _Signer(key=key, salt=f"notifyhub.{purpose}")
@@ -30,7 +37,11 @@ def _signer(purpose: str, key: str) -> _Signer:
 
 def make_token(value: Any, *, purpose: str) -> str:
     """Return a URL-safe signed token that carries `value` (a JSON value without personal data)."""
-    return _signer(purpose, settings.SECRET_KEY).sign_object(value, compress=True)
+    signer = _signer(purpose, settings.SECRET_KEY)
+    data = _to_json(value).encode("ascii")
+    if len(data) > _SHORT:
+        return signer.sign_object(value, compress=True)
+    return signer.sign(signing.b64_encode(data).decode())
 
 
 def read_token(token: str, *, purpose: str, max_age: int | None = None) -> Any:

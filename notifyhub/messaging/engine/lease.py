@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.models.dispatch import Priority
 
 REALTIME_BATCHES = 50
@@ -20,7 +21,7 @@ _WORK = """
      OR (j.state = 'paused' AND j.expires_at <= statement_timestamp()))
 """
 _REACHABLE = """
-    (b.channel <> ALL(%(blocked)s) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
+    (b.channel <> ALL(%(blocked)s::text[]) OR j.state = 'cancelling' OR j.expires_at <= statement_timestamp())
 """
 # What somebody ordered to stand still, here and in the next window of what is leased already (window_sql).
 # Accounts are not leased: they leave the choice instead. The table holds a handful of rows.
@@ -215,7 +216,7 @@ def take_lease(*, owner: str, priority: int, seconds: float, window: int, blocke
     values: dict[str, Any] = {"owner": owner, "seconds": seconds, "window": window, "blocked": blocked}
     # Before the statement: the lease runs from then at the earliest.
     asked = time.monotonic()
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(statement, values)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -235,7 +236,7 @@ def is_due(*, priority: int, blocked: list[str] | None = None, owner: str = "") 
     `owner` is the worker that asks: one that was told to stand still has nothing to do.
     """
     reachable = "TRUE" if blocked is None else _REACHABLE
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         values: dict[str, Any] = {"priority": priority, "blocked": blocked or [], "owner": owner}
         cursor.execute(_DUE.format(reachable=reachable), values)
         return bool(cursor.fetchone()[0])

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
-
+from notifyhub.messaging.engine.arrays import Bigints
 from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
+from notifyhub.messaging.engine.statements import prepared
 
 Key = tuple[int, int]
 CounterKey = tuple[int, int, int]
 
-# Days travel as numbers and lists as text: so many dates would cost more to write down than to count.
+# Days travel as numbers: so many dates would cost more to write down than to count.
 _EPOCH = date(2000, 1, 1).toordinal()
 _DAY = "date '2000-01-01' + "
 
@@ -49,11 +49,12 @@ CROSS JOIN LATERAL (
 """
 
 # These rows are locked by us already, or are locked here in the same order.
-_CORRECT = """
+_CORRECT = f"""
 WITH w AS (
-    SELECT * FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[],
-                         %(used)s::smallint[], %(mine)s::timestamptz[], %(at)s::timestamptz[])
-        AS w(customer_id, respect, day, used, mine, at)
+    SELECT w.customer_id, w.respect, {_DAY} w."on" AS day, w.used, w.mine, w.at
+    FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[],
+                %(mine)s::timestamptz[], %(at)s::timestamptz[])
+        AS w(customer_id, respect, "on", used, mine, at)
 ), locked AS MATERIALIZED (
     SELECT c.customer_id, c.respect, c.day FROM w JOIN messaging_sendcount c
         ON c.customer_id = w.customer_id AND c.respect = w.respect AND c.day = w.day
@@ -106,18 +107,18 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | 
         return [[] for _ in claims]
     keys = sorted(wanted)
     lists = {
-        "customer": _list(key[0] for key in keys),
-        "respect": _list(key[1] for key in keys),
-        "day": _list(key[2] for key in keys),
+        "customer": Bigints(key[0] for key in keys),
+        "respect": Bigints(key[1] for key in keys),
+        "day": Bigints(key[2] for key in keys),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {**lists, "used": _list(wanted[key] for key in keys), "at": moment})
+    with prepared() as cursor:
+        cursor.execute(_TAKE, {**lists, "used": Bigints(wanted[key] for key in keys), "at": moment})
         counts = _counts(keys, wanted, cursor.fetchall(), moment)
         bounds = {
             "oldest": date.fromordinal(min(since.values()) + _EPOCH),
             "newest": date.fromordinal(max(key[2] for key in keys) + 1 + _EPOCH),
         }
-        cursor.execute(_BEFORE, {**lists, "since": _list(since[key] for key in keys), **bounds})
+        cursor.execute(_BEFORE, {**lists, "since": Bigints(since[key] for key in keys), **bounds})
         # Days before, and the day after for one who travelled west.
         for customer, respect, on, used, at in cursor.fetchall():
             count = counts[customer, respect]
@@ -129,8 +130,8 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | 
     return answers
 
 
-def _list(values: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
+def _moments(values: Iterable[datetime | None]) -> str:
+    return "{" + ",".join("NULL" if one is None else one.isoformat() for one in values) + "}"
 
 
 def _counts(
@@ -195,14 +196,16 @@ def _correct(rows: list[tuple[Any, ...]]) -> None:
     """Write (customer, respect, day, how many less, if last at, last at) in that order."""
     if not rows:
         return
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _CORRECT,
             {
-                **{
-                    name: [row[place] for row in rows]
-                    for place, name in enumerate(("customer", "respect", "day", "used", "mine", "at"))
-                },
+                "customer": Bigints(row[0] for row in rows),
+                "respect": Bigints(row[1] for row in rows),
+                "day": Bigints(row[2].toordinal() - _EPOCH for row in rows),
+                "used": Bigints(row[3] for row in rows),
+                "mine": _moments(row[4] for row in rows),
+                "at": _moments(row[5] for row in rows),
                 "oldest": min(row[2] for row in rows),
                 "newest": max(row[2] for row in rows),
             },

@@ -8,12 +8,11 @@ row, so its cost does not grow with the ledger or with the customers.
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
-
 from notifyhub.customers.models.consent import CONTACT_KIND
 from notifyhub.messaging.engine.chain_rules import met_sql
 from notifyhub.messaging.engine.lease import UNHALTED, LeasedBatch
 from notifyhub.messaging.engine.plan_sql import SUBJECT_HOLD_EXEMPT
+from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.registry import stop_conditions
 
@@ -75,7 +74,7 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") ->
             within += " AND r.id = ANY(%(ids)s)"
             params["ids"] = batch.ids
     statement = f"""
-SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class,
+SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class, j.origin_kind,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired, NOT {UNHALTED} AS halted,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
        d.account_id, coalesce(c.merged_into_id, c.id) AS person_id, c.time_zone,
@@ -143,7 +142,7 @@ ORDER BY b.not_before, b.id, d.id
 def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -> list[dict[str, Any]]:
     """Return up to `take` rows of each batch, gates looked at."""
     statement, params = window_sql(batches, take=take, owner=owner)
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(statement, params)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -5,21 +5,29 @@ was taken away finds that its epoch is gone and changes nothing.
 
 The statement writes rows that are still planned and counts them all. A row that a receipt has moved already
 is found missing from what it wrote, and set right in the same transaction (see `early`).
+
+Opening waits for the disk, since what follows cannot be taken back. Settling does not: until the next window
+is open and on the disk, and with it the settling before it, nothing is handed over. So a database that loses
+power leaves in doubt what a killed process does: one window.
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from notifyhub.messaging.engine.arrays import Bigints, Octets, Texts
 from notifyhub.messaging.engine.early import COUNTED, EarlyRow, amend
 from notifyhub.messaging.engine.lease import LeasedBatch
+from notifyhub.messaging.engine.statements import LAZY_COMMIT, prepared
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 
 State = Delivery.State
 Kind = DeliveryEvent.Kind
 
+# Batch, state, reason, tries, account, kind and code of a verdict.
+_Common = tuple[int, int, str, int, int | None, str, str]
 COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "deferred")
 
 # Reasons are added to what stands there: a receipt may have moved one since the batch was leased.
@@ -49,13 +57,17 @@ WITH b AS (
         check_at = CASE WHEN b.cursor >= t.hi AND t.watch THEN clock_timestamp() ELSE t.check_at END
     FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
     RETURNING t.id, t.dispatch_id, t.channel, t.priority, t.step, t.watch, t.chained, b.side
+), v AS (
+    SELECT v.*, fence.dispatch_id
+    FROM unnest(%(batch)s::bigint[], %(state)s::smallint[], %(reason)s::text[], %(tries)s::smallint[],
+                %(account)s::int[], %(kind)s::text[], %(code)s::text[]) WITH ORDINALITY
+        AS v(batch_id, state, reason, tries, account_id, kind, code, place)
+    JOIN fence ON fence.id = v.batch_id
 ), r AS (
-    SELECT r.*, fence.dispatch_id
-    FROM unnest(%(batch)s::bigint[], %(row)s::bigint[], %(state)s::smallint[], %(reason)s::text[],
-                %(tries)s::smallint[], %(account)s::int[], %(kind)s::text[], %(ref)s::text[],
-                %(code)s::text[], %(detail)s::text[])
-        AS r(batch_id, id, state, reason, tries, account_id, kind, ref, code, detail)
-    JOIN fence ON fence.id = r.batch_id
+    SELECT r.id, r.ref, r.detail, v.*
+    FROM unnest(%(verdict)s::bigint[], %(row)s::bigint[], %(ref)s::text[], %(detail)s::text[])
+        AS r(verdict, id, ref, detail)
+    JOIN v ON v.place = r.verdict
 ), rows AS (
     UPDATE messaging_delivery d
     SET state = r.state, tries = r.tries, reason = r.reason,
@@ -68,9 +80,10 @@ WITH b AS (
 ), events AS (
     INSERT INTO messaging_deliveryevent
         (at, dispatch_id, delivery_id, account_id, kind, provider_ref, code, detail, worker)
-    SELECT clock_timestamp(), dispatch_id, id, account_id, kind, ref, code, detail, %(worker)s FROM r
+    SELECT clock_timestamp(), dispatch_id, id, account_id, kind, ref, code, detail, %(worker)s::text FROM r
     UNION ALL
-    SELECT clock_timestamp(), dispatch_id, id, account_id, '{Kind.DELIVERED.value}', ref, '', '', %(worker)s
+    SELECT clock_timestamp(), dispatch_id, id, account_id, '{Kind.DELIVERED.value}', ref, '', '',
+           %(worker)s::text
     FROM r WHERE state = {State.DELIVERED.value}
 ), copies AS (
     INSERT INTO messaging_messagecopy (at, dispatch_id, delivery_id, payload)
@@ -87,10 +100,10 @@ WITH b AS (
            s.waits_for
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )
-SELECT fence.id, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
+SELECT fence.id, quick.commit, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
     SELECT r.id FROM r WHERE r.batch_id = fence.id AND NOT EXISTS (
         SELECT FROM rows WHERE rows.dispatch_id = r.dispatch_id AND rows.id = r.id)) END
-FROM fence
+FROM fence, (SELECT CASE WHEN %(lazy)s::boolean THEN {LAZY_COMMIT} END AS commit) AS quick
 """
 
 
@@ -157,12 +170,18 @@ class BatchWrite:
         ]
 
 
-def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> set[int]:
+def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy: bool = False) -> set[int]:
     """Write these batches; return the ids of those that were still ours, and follow them in memory.
 
-    A write that moves the cursor can be repeated without harm: the second finds the cursor moved.
+    `lazy` does not wait for the disk, which is for settling only. A write that moves the cursor can be
+    repeated without harm: the second finds the cursor moved.
     """
-    batches, rows, copies = [], [], []
+    batches: list[dict[str, Any]] = []
+    # What most rows of a window have in common travels once.
+    places: dict[_Common, int] = {}
+    places_of, numbers = Bigints(), Bigints()
+    refs, details = Texts(), Texts()
+    copy_batches, copy_rows, copies = Bigints(), Bigints(), Octets()
     for write in writes:
         batches.append(
             {
@@ -177,29 +196,40 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float) -> se
                 **write.counts(),
             }
         )
-        rows += [(write.batch.id, verdict) for verdict in write.verdicts]
-        copies += [(write.batch.id, row, copy) for row, copy in write.copies]
+        for one in write.verdicts:
+            common = (write.batch.id, one.state, one.reason, one.tries, one.account_id, one.kind, one.code)
+            places_of.append(places.setdefault(common, len(places) + 1))
+            numbers.append(one.row)
+            refs.append(_flat(one.ref, 120))
+            details.append(_flat(one.detail, 300))
+        for row, copy in write.copies:
+            copy_batches.append(write.batch.id)
+            copy_rows.append(row)
+            copies.append(copy)
+    batch, state, reason, tries, account, kind, code = zip(*places, strict=True) if places else ((),) * 7
     values: dict[str, Any] = {
         "batches": json.dumps(batches),
         "worker": worker[:120],
         "seconds": seconds,
-        "batch": [batch for batch, _ in rows],
-        "row": [verdict.row for _, verdict in rows],
-        "state": [int(verdict.state) for _, verdict in rows],
-        "reason": [str(verdict.reason) for _, verdict in rows],
-        "tries": [verdict.tries for _, verdict in rows],
-        "account": [verdict.account_id for _, verdict in rows],
-        "kind": [str(verdict.kind) for _, verdict in rows],
-        "ref": [_flat(verdict.ref, 120) for _, verdict in rows],
-        "code": [_flat(verdict.code, 40) for _, verdict in rows],
-        "detail": [_flat(verdict.detail, 300) for _, verdict in rows],
-        "copy_batch": [batch for batch, _, _ in copies],
-        "copy_row": [row for _, row, _ in copies],
-        "copy": [copy for _, _, copy in copies],
+        "lazy": lazy,
+        "batch": Bigints(batch),
+        "state": Bigints(state),
+        "reason": Texts(reason),
+        "tries": Bigints(tries),
+        "account": list(account),
+        "kind": Texts(kind),
+        "code": Texts(_flat(one, 40) for one in code),
+        "verdict": places_of,
+        "row": numbers,
+        "ref": refs,
+        "detail": details,
+        "copy_batch": copy_batches,
+        "copy_row": copy_rows,
+        "copy": copies,
     }
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), prepared() as cursor:
         cursor.execute(_WRITE, values)
-        early = dict(cursor.fetchall())
+        early = {number: ids for number, _, ids in cursor.fetchall()}
         for write in writes:
             if early.get(write.batch.id):
                 write.early = set(early[write.batch.id])

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from django.db import connection
-
 from notifyhub.messaging.engine.accounts.minute import SLOT, added, rolled
+from notifyhub.messaging.engine.statements import LAZY_COMMIT, prepared
 
+# A bucket that forgets the last instant when the database loses power does no harm.
 _TAKE = f"""
 WITH now AS (
     SELECT g.account_id, least(a.rate_per_second, g.tokens + a.rate_per_second *
@@ -18,8 +18,9 @@ WITH now AS (
 )
 UPDATE messaging_accountgate g
 SET tokens = taken.tokens - taken.n, refilled_at = clock_timestamp(), slot = taken.slot,
-    answers = {added("taken.answers", "%(answers)s")}, troubles = taken.troubles
-FROM taken WHERE g.account_id = taken.account_id RETURNING taken.n
+    answers = {added("taken.answers", "%(answers)s::int")}, troubles = taken.troubles
+FROM taken, (SELECT {LAZY_COMMIT} AS commit) AS quick
+WHERE g.account_id = taken.account_id RETURNING taken.n, quick.commit
 """
 
 _NEW_GATE = """
@@ -38,7 +39,7 @@ def take_tokens(account_id: int, wanted: int) -> int:
     if wanted <= 0:
         return 0
     values = {"account": account_id, "wanted": wanted, "answers": claim_answers(account_id)}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_TAKE, values)
         row = cursor.fetchone()
         if row is None:

@@ -5,10 +5,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from notifyhub.core import crypto
 from notifyhub.messaging.engine.judge import ACCOUNT_FAILED, IN_DOUBT
+from notifyhub.messaging.engine.statements import prepared
 
 # The sandbox rows stand behind every other account and count only while there is none.
 SANDBOX = "sandbox"
@@ -56,7 +55,7 @@ class Accounts:
     """The active accounts by channel as they were when it was made; made anew for every lease."""
 
     def __init__(self) -> None:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(_ACCOUNTS)
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -2,14 +2,13 @@
 
 from datetime import date, datetime
 
-from django.db import connection
-
 from notifyhub.messaging.engine.asks import Refusal, asks_of
 from notifyhub.messaging.engine.judge import IN_DOUBT
 from notifyhub.messaging.engine.quiet import zone_of
 from notifyhub.messaging.engine.reserve import Claim, give_back, reserve
 from notifyhub.messaging.engine.respects import text_respect
 from notifyhub.messaging.engine.returns import give_back_for
+from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.engine.window.parts import Draft, Plan
 from notifyhub.messaging.engine.window.verdicts import skipped
 from notifyhub.messaging.engine.write import BatchWrite, Verdict
@@ -35,7 +34,7 @@ def count_in(plans: list[Plan]) -> None:
 
     To be called in the transaction that opens the window.
     """
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         batches = [plan.batch for plan in plans]
         cursor.execute(_OURS, {"ids": [one.id for one in batches], "epochs": [one.epoch for one in batches]})
         ours = {row[0] for row in cursor.fetchall()}

@@ -86,7 +86,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
             done.lost.append(write.batch)
             continue
         done.rows += len(write.verdicts)
-        _tell(write)
+        _tell(write, origin_kind=drafts[write.batch.id][0].row["origin_kind"])
 
 
 def open_window(lease: Lease, plans: list[Plan]) -> set[int]:
@@ -121,16 +121,16 @@ def _opening(plan: Plan) -> BatchWrite:
 def settle_window(lease: Lease, writes: list[BatchWrite], drafts: dict[int, list[Draft]]) -> set[int]:
     """Write what became of the windows and uncount whom nothing reached; return whose batches were ours."""
     if not any(draft.limits.counts for group in drafts.values() for draft in group):
-        return _write(lease, writes)
+        return _write(lease, writes, lazy=True)
     with transaction.atomic():
-        ours = _write(lease, writes)
+        ours = _write(lease, writes, lazy=True)
         count_out(writes, drafts, ours)
         return ours
 
 
-def _write(lease: Lease, writes: list[BatchWrite]) -> set[int]:
+def _write(lease: Lease, writes: list[BatchWrite], *, lazy: bool = False) -> set[int]:
     asked = time.monotonic()
-    ours = write_window(writes, worker=lease.owner, seconds=lease.seconds)
+    ours = write_window(writes, worker=lease.owner, seconds=lease.seconds, lazy=lazy)
     if len(ours) == len(lease.batches):
         # The statement prolonged every lease that we hold.
         lease.taken = asked
@@ -173,10 +173,16 @@ def _extend(lease: Lease) -> None:
         connection.close()
 
 
-def _tell(write: BatchWrite) -> None:
+def _tell(write: BatchWrite, *, origin_kind: str) -> None:
     by_state: dict[int, list[int]] = defaultdict(list)
     for verdict in write.verdicts:
         if verdict.state != State.PLANNED:
             by_state[int(verdict.state)].append(verdict.row)
     for state, ids in by_state.items():
-        deliveries_settled.send_robust(sender=None, dispatch_id=write.batch.dispatch_id, ids=ids, state=state)
+        deliveries_settled.send_robust(
+            sender=None,
+            dispatch_id=write.batch.dispatch_id,
+            origin_kind=origin_kind,
+            ids=ids,
+            state=state,
+        )

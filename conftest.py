@@ -1,10 +1,12 @@
 """Fixtures for every test."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db.backends.signals import connection_created
+from django.utils import translation
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,3 +39,10 @@ def day_and_night(request: pytest.FixtureRequest) -> None:
 
 # The audit trail refuses TRUNCATE; the flush between transactional tests is the one exception.
 connection_created.connect(_allow_flush)
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Let no test go on in the language of the page that another one opened."""
+    yield
+    translation.deactivate()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from notifyhub.customers.demo.story import NUMBER
 from notifyhub.customers.models import ContactPoint, Order
 from notifyhub.messaging.demo.past import date_messages
 from notifyhub.messaging.engine.foreground import drain_everything
@@ -86,13 +87,17 @@ def load_order_messages() -> int:
         times |= {(dispatch_id, order.pk): at for at, order in pairs}
     drain_everything()
     date_messages(times)
-    bounce_empty_numbers({dispatch_id for dispatch_id, _item in times})
+    bounce_empty_numbers({dispatch_id for dispatch_id, _item in times}, but=NUMBER)
     return len(times)
 
 
-def bounce_empty_numbers(dispatch_ids: Iterable[int]) -> int:
-    """Report, as an operator would, that the SMS to numbers out of service came back; return how many."""
-    gone = ContactPoint.objects.filter(kind="phone", last4__endswith=GONE).values_list("pk", flat=True)
+def bounce_empty_numbers(dispatch_ids: Iterable[int], *, but: str = "") -> int:
+    """Report, as an operator would, that the SMS to numbers out of service came back; return how many.
+
+    `but` is a customer whose number was still in service then.
+    """
+    gone = ContactPoint.objects.filter(kind="phone", last4__endswith=GONE)
+    gone = gone.exclude(customer__external_id=but).values_list("pk", flat=True)
     rows = Delivery.objects.filter(
         dispatch_id__in=list(dispatch_ids), channel="sms", contact_id__in=list(gone), settled_at__isnull=False
     )

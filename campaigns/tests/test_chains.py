@@ -1,5 +1,6 @@
 """A campaign's chain and rate: written on its tabs, kept by its copies, launched, and reported by step."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.translation import override
 
 from campaigns.models import Campaign, Run
 from campaigns.services.launching import launch_campaign
@@ -27,6 +29,14 @@ from notifyhub.staff.services.api_keys import create_api_key
 from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Whoever was served last may have left another language behind."""
+    with override("en"):
+        yield
+
 
 CHAIN = [{"channel": "email", "wait": 7200, "until": "read"}, {"channel": "sms"}]
 

@@ -1,5 +1,6 @@
 """The pages of a dispatch and of a message tell the chain; what cannot be a chain is refused with words."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import Batch, Delivery, Dispatch
@@ -27,6 +29,13 @@ from notifyhub.staff import roles
 from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Whoever was served last may have left another language behind."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

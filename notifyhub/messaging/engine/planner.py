@@ -69,24 +69,27 @@ def open_scheduled() -> int:
     return due.update(state=Dispatch.State.PLANNING)
 
 
-def plan_dispatch(*, dispatch_id: int, chunks: int | None = None) -> bool:
+def plan_dispatch(*, dispatch_id: int, chunks: int | None = None, known: Dispatch | None = None) -> bool:
     """Plan the dispatch range by range, each in its own transaction; return whether nothing is left to plan.
+
+    `known` is the dispatch itself for whoever has just made it in this transaction.
 
     Running it again, or twice at once, changes nothing: the cursor moves by a guarded UPDATE in the
     transaction that writes the rows. Sending starts when the last range is written.
     """
     done = 0
     while chunks is None or done < chunks:
-        if not plan_chunk(dispatch_id=dispatch_id):
+        if not plan_chunk(dispatch_id=dispatch_id, known=known):
             return True
+        known = None
         done += 1
     return not Dispatch.objects.filter(pk=dispatch_id, state=Dispatch.State.PLANNING).exists()
 
 
 @transaction.atomic
-def plan_chunk(*, dispatch_id: int) -> bool:
-    """Plan the next range; return False if there was none for us to plan."""
-    dispatch = Dispatch.objects.select_related("topic").filter(pk=dispatch_id).first()
+def plan_chunk(*, dispatch_id: int, known: Dispatch | None = None) -> bool:
+    """Plan the next range; return whether another follows, False also if there was none for us to plan."""
+    dispatch = known or Dispatch.objects.select_related("topic").filter(pk=dispatch_id).first()
     if dispatch is None or dispatch.state != Dispatch.State.PLANNING:
         return False
     try:
@@ -101,21 +104,35 @@ def plan_chunk(*, dispatch_id: int) -> bool:
         if until is None:
             until = last_id(cursor, gates)
         high, zones = next_range(cursor, gates, low=low, until=until)
-        mine = Dispatch.objects.filter(
-            pk=dispatch_id, state=Dispatch.State.PLANNING, plan_cursor=low, plan_until=dispatch.plan_until
-        ).update(plan_cursor=high, plan_until=until)
-        if not mine:
+        base = _take_block(cursor) if high > low else None
+        if not _move(dispatch, high=high, until=until, base=base):
             return False
-        if high > low:
-            _write(cursor, dispatch, gates, low=low, high=high, zones=zones)
+        if base is not None:
+            _write(cursor, dispatch, gates, low=low, high=high, zones=zones, base=base)
     if high >= until:
-        Dispatch.FLOW.advance(
-            Dispatch.objects.filter(pk=dispatch_id),
-            to=Dispatch.State.RUNNING,
-            started_at=timezone.now(),
-        )
         bells.ring_for(dispatch.priority)
-    return True
+    return high < until
+
+
+def _take_block(cursor: Any) -> int:
+    cursor.execute("SELECT nextval('messaging_delivery_block')")
+    return int(cursor.fetchone()[0])
+
+
+def _move(dispatch: Dispatch, *, high: int, until: int, base: int | None) -> int:
+    """Move the plan's cursor, and with the last range let it run; return 0 if somebody else has moved it."""
+    rows = Dispatch.objects.filter(
+        pk=dispatch.pk,
+        state=Dispatch.State.PLANNING,
+        plan_cursor=dispatch.plan_cursor,
+        plan_until=dispatch.plan_until,
+    )
+    changes: dict[str, Any] = {"plan_cursor": high, "plan_until": until}
+    if base is not None:
+        changes["blocks"] = Func(F("blocks"), Value(base), function="array_append")
+    if high < until:
+        return rows.update(**changes)
+    return Dispatch.FLOW.advance(rows, to=Dispatch.State.RUNNING, started_at=timezone.now(), **changes)
 
 
 def _give_up(dispatch: Dispatch, refusal: Refused) -> None:
@@ -139,12 +156,9 @@ def _judged(
     return judged_sql(gates, low=low, high=high, earlier=earlier, clocks=clocks)
 
 
-def _write(cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int, zones: list[str]) -> None:
-    cursor.execute("SELECT nextval('messaging_delivery_block')")
-    base = cursor.fetchone()[0]
-    Dispatch.objects.filter(pk=dispatch.pk).update(
-        blocks=Func(F("blocks"), Value(base), function="array_append")
-    )
+def _write(
+    cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int, zones: list[str], base: int
+) -> None:
     earlier = dispatch.plan_until is not None
     judged, params = _judged(gates, low=low, high=high, earlier=earlier, zones=zones)
     events = _EVENTS if gates.has_zones else ""

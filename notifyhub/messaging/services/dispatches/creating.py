@@ -29,6 +29,8 @@ from notifyhub.staff.services import audit
 
 # A realtime dispatch of a few items is planned as it is accepted: one doorbell less until it is sent.
 PLANNED_AT_ONCE = 100
+# What planning changes of a dispatch.
+PLANNED_FIELDS = ("state", "pause_reason", "plan_cursor", "plan_until", "blocks", "started_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +120,8 @@ def create_dispatch(
     if later:
         return dispatch
     if priority == Priority.REALTIME and audience["kind"] == "items" and len(items) <= PLANNED_AT_ONCE:
-        plan_dispatch(dispatch_id=dispatch.pk)
-        dispatch.refresh_from_db()
+        plan_dispatch(dispatch_id=dispatch.pk, known=dispatch)
+        dispatch.refresh_from_db(fields=PLANNED_FIELDS)
     else:
         bells.ring_planner(dispatch.pk, queue=bells.planning_queue(priority, audience))
     return dispatch

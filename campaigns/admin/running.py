@@ -25,6 +25,7 @@ from campaigns.services.report import (
 from campaigns.services.runs import progress_of
 from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.services.chains import steps_of
+from notifyhub.messaging.services.dispatches import what_holds
 
 State = Dispatch.State
 OPEN = (State.SCHEDULED, State.PLANNING, State.RUNNING, State.PAUSED, State.CANCELLING)
@@ -57,6 +58,7 @@ class RunningPage(CampaignPage):
             "waiting": run.dispatch.state in (State.SCHEDULED, State.PLANNING),
             "state": run.dispatch.state,
             "progress": progress,
+            "held": what_holds(run.dispatch) if progress.open else [],
             "ended": ended,
             "share": ended / progress.planned if progress.planned else 0,
             "tone": {"paused": "orange", "cancelling": "orange", "finished": "green"}.get(

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.console.boards import board_context, shown_board
 from notifyhub.core.registry import SECTIONS, NavItem, chrome
 from notifyhub.core.registry import navigation as entries
+from notifyhub.messaging.models import Halt
+from notifyhub.messaging.services.halts import HaltLine, halts_in_force
 
 TITLES = {
     "marketing": _("Marketing"),
@@ -21,6 +23,9 @@ TITLES = {
     "messages": _("Messages"),
     "system": _("System"),
 }
+
+# A stopped account has others beside it, and a drained worker too: those stand on the operations page.
+FOR_EVERYBODY = (Halt.Scope.ALL, Halt.Scope.CLASS, Halt.Scope.CHANNEL, Halt.Scope.RESTORED)
 
 
 def _address(name: str) -> str | None:
@@ -82,7 +87,14 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "bell_url": _address("admin:staff_notices"),
         "search_url": _address("admin:console_search"),
         "chrome_html": _chrome(request),
+        # Asked when a page shows it; the parts that pages reload do not.
+        "standing_still": standing_still,
     }
+
+
+def standing_still() -> list[HaltLine]:
+    """Return the orders that stop what colleagues outside operations send."""
+    return halts_in_force(scopes=FOR_EVERYBODY)
 
 
 def _chrome(request: HttpRequest) -> SafeString:

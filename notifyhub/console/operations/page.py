@@ -34,13 +34,16 @@ def troubles(request: Any) -> int:
     return int(rows(_TROUBLES)[0][0])
 
 
-def _sentence(findings: dict[str, Finding]) -> tuple[str, list[str]]:
-    """Return the tone, and what to say: every error, then every warning, else that all is well."""
+def _sentence(findings: dict[str, Finding], *, stopped: bool) -> tuple[str, list[str]]:
+    """Return the tone, and what to say: every error, then every warning, else that all is well, or all but
+    what is stopped by order."""
     told = [found for name, found in findings.items() if name not in ELSEWHERE]
     errors = [str(found.message) for found in told if found.level == "error"]
     warnings = [str(found.message) for found in told if found.level == "warning"]
     if errors or warnings:
         return ("red" if errors else "orange"), errors + warnings
+    if stopped:
+        return "green", [_("Apart from what was stopped, all is well: beat and canaries are on time.")]
     well = _("All is well: the queues are served, every provider answers, beat and canaries are on time.")
     return "green", [well]
 
@@ -118,8 +121,8 @@ def operations() -> dict[str, Any]:
     """Return everything the page shows, at one moment; the number of queries does not depend on the data."""
     now = timezone.now()
     findings = examine()
-    tone, sentences = _sentence(findings)
     halts = halts_in_force()
+    tone, sentences = _sentence(findings, stopped=bool(halts))
     hour = read_hour(now)
     workers = read_workers(now, hour, halts)
     queues = read_queues(now, hour, workers)

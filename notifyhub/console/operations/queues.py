@@ -66,9 +66,12 @@ def _queue(
     out: float | None,
 ) -> dict[str, Any]:
     age = now - oldest if oldest and waiting else None
-    serving = sum(one["processes"] for one in workers if name in one["codes"] and not one["silent"])
+    serving = sum(
+        one["processes"] for one in workers if name in one["codes"] and not one["silent"] and not one["halt"]
+    )
     if not serving:
-        tone, state = "red", _("no worker")
+        drained = any(name in one["codes"] and one["halt"] for one in workers)
+        tone, state = "red", _("every worker is drained") if drained else _("no worker")
     elif age and age > PATIENCE[name]:
         tone, state = "orange", _("behind")
     else:

@@ -89,6 +89,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "title": _("Operations"),
         "crumbs": [(_("System"), ""), (_("Operations"), "")],
         "is_fullwidth": "1",
+        "hide_standing_still": True,  # its own banners have buttons
     }
     return render(request, "console/operations/page.html", context)
 
@@ -123,6 +124,7 @@ def halt(request: HttpRequest) -> HttpResponse:
     # Translators: the word that a person types to confirm that sending stops.
     word = _("STOP")
     error = "" if found else _("There is nothing of that name to stop.")
+    wrong = "reason"
     title, text, typed = found or (_("Nothing to stop"), "", False)
     if found and request.method == "POST":
         try:
@@ -132,7 +134,7 @@ def halt(request: HttpRequest) -> HttpResponse:
                 )
             place_halt(scope=scope, value=value, reason=request.POST.get("reason", ""))
         except Refused as refusal:
-            error = str(refusal)
+            error, wrong = str(refusal), refusal.field or "reason"
         else:
             messages.success(request, _("It stands still. What is at the provider already still goes out."))
             return HttpResponse(headers={"HX-Redirect": reverse("admin:console_operations")})
@@ -145,7 +147,9 @@ def halt(request: HttpRequest) -> HttpResponse:
         "value": value,
         "name": asked.get("name", value)[:120],
         "reason": asked.get("reason", ""),
+        "typed_word": request.POST.get("word", ""),
         "error": error,
+        "wrong": wrong,
         "found": bool(found),
     }
     return render(request, "console/operations/halt.html", context, status=422 if error else 200)

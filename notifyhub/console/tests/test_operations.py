@@ -189,11 +189,6 @@ def test_the_report_is_what_doctor_says(client: Client) -> None:
     assert {"halts", "on_time", "partitions", "queue"} <= set(json.loads(answer.content)["checks"])
 
 
-def test_liveness_needs_nothing_and_readiness_names_what_it_needs(client: Client) -> None:
-    assert client.get("/healthz").content == b"ok"
-    assert client.get("/readyz").json()["database"] == "ok"
-
-
 def test_the_search_takes_its_term_by_post_only(client: Client) -> None:
     client.force_login(make_user())
     answer = client.post(reverse("admin:console_search"), {"q": "nobody of this name"})

@@ -27,9 +27,7 @@ from notifyhub.messaging.services.requests import (
 )
 from notifyhub.staff.idempotency import IdempotentMixin
 
-_PROBLEMS = {
-    (code, "application/problem+json"): ProblemSerializer for code in (400, 401, 403, 413, 422, 429)
-}
+_PROBLEMS = {(code, "application/problem+json"): ProblemSerializer for code in (400, 401, 403, 413, 422, 429)}
 
 
 class MessagesView(IdempotentMixin, APIView):

@@ -96,8 +96,8 @@ def bounce_empty_numbers(dispatch_ids: Iterable[int], *, but: str = "") -> int:
 
     `but` is a customer whose number was still in service then.
     """
-    gone = ContactPoint.objects.filter(kind="phone", last4__endswith=GONE)
-    gone = gone.exclude(customer__external_id=but).values_list("pk", flat=True)
+    phones = ContactPoint.objects.filter(kind="phone", last4__endswith=GONE)
+    gone = phones.exclude(customer__external_id=but).values_list("pk", flat=True)
     rows = Delivery.objects.filter(
         dispatch_id__in=list(dispatch_ids), channel="sms", contact_id__in=list(gone), settled_at__isnull=False
     )

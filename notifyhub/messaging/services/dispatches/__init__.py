@@ -8,10 +8,12 @@ from notifyhub.messaging.services.dispatches.control import (
 )
 from notifyhub.messaging.services.dispatches.creating import Item, create_dispatch
 from notifyhub.messaging.services.dispatches.forecasting import Forecast, forecast
+from notifyhub.messaging.services.dispatches.holding import Holding, what_holds
 from notifyhub.messaging.services.dispatches.progressing import Progress, progress
 
 __all__ = [
     "Forecast",
+    "Holding",
     "Item",
     "Progress",
     "cancel_dispatch",
@@ -22,4 +24,5 @@ __all__ = [
     "pause_dispatch",
     "progress",
     "resume_dispatch",
+    "what_holds",
 ]

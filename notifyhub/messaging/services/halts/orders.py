@@ -148,10 +148,13 @@ def _account_names(halts: Iterable[Halt]) -> dict[int, str]:
     return dict(ProviderAccount.objects.filter(pk__in=numbers).values_list("pk", "name"))
 
 
-def halts_in_force() -> list[HaltLine]:
-    """Return what stands still now, the widest first, in two queries."""
+def halts_in_force(*, scopes: Iterable[str] = Scope.values) -> list[HaltLine]:
+    """Return what stands still now, the widest first, in two queries; one if no account does."""
     order = list(Scope.values)
-    halts = sorted(Halt.objects.filter(lifted_at=None), key=lambda one: (order.index(one.scope), one.pk))
+    halts = sorted(
+        Halt.objects.filter(lifted_at=None, scope__in=list(scopes)),
+        key=lambda one: (order.index(one.scope), one.pk),
+    )
     accounts = _account_names(halts)
     return [
         HaltLine(

@@ -47,7 +47,7 @@ SELECT kind, sum(n)::bigint FROM (
     GROUP BY kind
     UNION ALL
     SELECT k, (SELECT count(*) FROM (SELECT 1 FROM messaging_deliveryevent
-                                     WHERE kind = k AND at >= %(midnight)s LIMIT 100000) c)
+                                     WHERE kind = k AND kind <> 'sent' AND at >= %(midnight)s LIMIT 100000) c)
     FROM unnest(%(told)s::text[]) AS k
 ) t GROUP BY kind HAVING sum(n) > 0
 """

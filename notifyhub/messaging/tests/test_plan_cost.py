@@ -78,3 +78,23 @@ def test_a_later_range_is_planned_by_look_ups_though_the_dispatch_is_new_to_the_
         if node.get("Relation Name", "").startswith("messaging_delivery")
     )
     assert visited <= PEOPLE
+
+
+def test_rare_events_are_found_by_their_kind_among_many_that_say_sent() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_deliveryevent (at, dispatch_id, delivery_id, kind) "
+            "SELECT now(), 1, n, CASE WHEN n = 7 THEN 'unknown' ELSE 'sent' END "
+            "FROM generate_series(1, 5000) n"
+        )
+        cursor.execute("ANALYZE messaging_deliveryevent")
+        for wanted in ("kind = 'unknown'", "kind = k AND kind <> 'sent'"):
+            cursor.execute(
+                "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT e.* FROM unnest(ARRAY['unknown']) k, "
+                f"LATERAL (SELECT * FROM messaging_deliveryevent WHERE {wanted} "
+                "AND at >= now() - interval '1 day' LIMIT 10) e"
+            )
+            (found,) = cursor.fetchone()
+            plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+            assert plan["Actual Rows"] == 1
+            assert sum(node.get("Rows Removed by Filter", 0) for node in nodes(plan)) == 0

@@ -13,6 +13,6 @@ CREATE INDEX messaging_event_kind ON messaging_deliveryevent (kind, at);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0011_faults")]
+    dependencies = [("messaging", "0012_ledger_statistics")]
 
     operations = [migrations.RunSQL(FORWARD, BACK)]

@@ -87,7 +87,7 @@ def _launch(
         title=campaign.name,
         origin_kind="campaign",
         origin_id=campaign.key,
-        trigger=trigger or _("Launched by %s") % launcher,
+        trigger=trigger or launcher,
         owner=owner,
         owner_team=campaign.owner_team,
         author=str(content.version.created_by or owner or ""),

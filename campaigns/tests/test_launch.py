@@ -55,7 +55,7 @@ def test_it_launches_from_the_console_and_pins_what_was_checked(editor: Client) 
     dispatch = run.dispatch
     assert (run.number, run.expected, run.launched_by.username) == (1, 3, "marketing_editor")
     assert (dispatch.origin_kind, dispatch.origin_id) == ("campaign", campaign.key)
-    assert dispatch.trigger == "Launched by marketing_editor"
+    assert dispatch.trigger == "marketing_editor"
     assert dispatch.expires_at is not None
     campaign.refresh_from_db()
     assert (campaign.state, campaign.template_version_id) == ("active", dispatch.template_version_id)

@@ -29,9 +29,7 @@ class Command(BaseCommand):
             confirmed = options["expect"]
             if confirmed is None and campaign.editable:
                 confirmed = self._show(campaign)
-            run = launch_campaign(
-                campaign_id=campaign.pk, confirmed=confirmed, trigger="Launched by the command line"
-            )
+            run = launch_campaign(campaign_id=campaign.pk, confirmed=confirmed, trigger="launch_campaign")
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"Launched {campaign.key}: run {run.number}, dispatch {run.dispatch_id}.")

@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from notifyhub.console.operations.asking import may_look_up
 from notifyhub.console.operations.providers import read_accounts
@@ -34,9 +35,9 @@ def troubles(request: Any) -> int:
     return int(rows(_TROUBLES)[0][0])
 
 
-def _sentence(findings: dict[str, Finding], *, stopped: bool) -> tuple[str, list[str]]:
+def _sentence(findings: dict[str, Finding], *, stopped: bool, doubt: int) -> tuple[str, list[str]]:
     """Return the tone, and what to say: every error, then every warning, else that all is well, or all but
-    what is stopped by order."""
+    what is stopped by order or in doubt."""
     told = [found for name, found in findings.items() if name not in ELSEWHERE]
     errors = [str(found.message) for found in told if found.level == "error"]
     warnings = [str(found.message) for found in told if found.level == "warning"]
@@ -44,6 +45,15 @@ def _sentence(findings: dict[str, Finding], *, stopped: bool) -> tuple[str, list
         return ("red" if errors else "orange"), errors + warnings
     if stopped:
         return "green", [_("Apart from what was stopped, all is well: beat and canaries are on time.")]
+    if doubt:
+        words = ngettext(
+            "Sending works: the queues are served, beat and canaries are on time. %(n)d message of the last "
+            "7 days is in doubt.",
+            "Sending works: the queues are served, beat and canaries are on time. %(n)d messages of the last "
+            "7 days are in doubt.",
+            doubt,
+        )
+        return "green", [words % {"n": doubt}]
     well = _("All is well: the queues are served, every provider answers, beat and canaries are on time.")
     return "green", [well]
 
@@ -122,11 +132,11 @@ def operations() -> dict[str, Any]:
     now = timezone.now()
     findings = examine()
     halts = halts_in_force()
-    tone, sentences = _sentence(findings, stopped=bool(halts))
+    doubt = messages_in_doubt()
+    tone, sentences = _sentence(findings, stopped=bool(halts), doubt=doubt.count)
     hour = read_hour(now)
     workers = read_workers(now, hour, halts)
     queues = read_queues(now, hour, workers)
-    doubt = messages_in_doubt()
     rate = sum(queue["out"] or 0.0 for queue in queues)
     silent = [one for one in workers if one["silent"]]
     return {

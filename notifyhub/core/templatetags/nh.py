@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import floatformat
 from django.utils import timezone, translation
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
@@ -117,6 +118,14 @@ def duration(value: Any) -> str:
     first = next((i for i, (amount, _label) in enumerate(units) if amount), 3)
     shown = [units[first]] + [unit for unit in units[first + 1 : first + 2] if unit[0]]
     return " ".join(label % amount for amount, label in shown)
+
+
+@register.filter
+def span(value: float | None) -> str:
+    """Return seconds as a span: tenths below a minute, where they matter, else in at most two units."""
+    if value is None or value >= 60:
+        return duration(value)
+    return _("%s s") % floatformat(value, 1)
 
 
 @register.filter

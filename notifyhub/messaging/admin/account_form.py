@@ -69,7 +69,7 @@ class AccountForm(forms.Form):
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
-    active = forms.BooleanField(label=gettext_lazy("Active"), required=False, initial=True)
+    active = forms.BooleanField(label=gettext_lazy("In use"), required=False, initial=True)
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, backend: type[Backend], kept: set[str], **kwargs: Any) -> None:

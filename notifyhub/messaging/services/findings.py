@@ -1,19 +1,31 @@
 """The numbers behind a gate's answer: what an event keeps as "name=value …", in words for people."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from notifyhub.core.templatetags.nh import fact_time
 from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.engine.asks import stamp
 from notifyhub.messaging.engine.quiet import QUIET, zone_of
-from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.models import Delivery, DeliveryEvent
 
 Reason = Delivery.Reason
+Kind = DeliveryEvent.Kind
+
+# What no provider said, but our side of the line saw.
+ANSWERS = {
+    "connect": gettext_lazy("No connection to the provider"),
+    "no_reply": gettext_lazy("The provider took it and said nothing"),
+    "protocol": gettext_lazy("The provider's answer makes no sense"),
+    "malformed": gettext_lazy("The provider's answer makes no sense"),
+    "timeout": gettext_lazy("The provider did not answer in time"),
+    "no_template": gettext_lazy("The vendor has no template for it"),
+}
 
 
 def finding_words(*, code: str, detail: str, message_class: str) -> str:
@@ -36,6 +48,30 @@ def morning_words(delivery: Delivery) -> str:
     """Return the same for a message that was planned into its customer's morning from the start."""
     zone = Customer.objects.filter(pk=delivery.customer_id).values_list("time_zone", flat=True).first()
     return _quiet({"until": stamp(delivery.send_at), "zone": zone or "-"})
+
+
+def detour_words(events: Sequence[DeliveryEvent], names: Mapping[int, str]) -> str:
+    """Return which accounts did not take a message before the one that did, as a sentence; "" for none."""
+    taken = next((one.account_id for one in events if one.kind == Kind.SENT), None) or 0
+    refused = [one.account_id or 0 for one in events if one.kind == Kind.RETRY]
+    before = [names[number] for number in dict.fromkeys(refused) if number != taken and number in names]
+    if taken not in names or not before:
+        return ""
+    return _("It went through %(taken)s, since %(before)s did not take it.") % {
+        "taken": names[taken],
+        "before": ", ".join(before),
+    }
+
+
+def answer_words(event: DeliveryEvent) -> str:
+    """Return what an event's code and detail say, for people first: what no provider said has no code."""
+    if event.kind == Kind.SETTLED:
+        told = _("It was handed over") if event.code == "sent" else _("It was not sent")
+        return f"{told}: {event.detail}"
+    words = ANSWERS.get(event.code)
+    if words is None:
+        return f"{event.code} {event.detail}".strip()
+    return f"{words} ({event.detail})" if event.detail else str(words)
 
 
 def _counted(code: str, values: dict[str, str], message_class: str) -> str:

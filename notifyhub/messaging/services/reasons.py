@@ -124,9 +124,9 @@ def _clock(moment: datetime | None) -> str:
     return strip_tags(str(fact_time(moment)))
 
 
-def explain(*, delivery: Delivery, customer: str, finding: str = "") -> Explanation:
+def explain(*, delivery: Delivery, customer: str, finding: str = "", detour: str = "") -> Explanation:
     """Return the sentence for this message, from what is stored of it; `finding` are the numbers behind its
-    reason, or what it waits for, in words."""
+    reason, or what it waits for, in words; `detour` says which accounts did not take it before."""
     why, advice = WORDS.get(delivery.reason, ("", ""))
     why = finding or why
     at = _clock(delivery.settled_at or delivery.send_at)
@@ -137,11 +137,12 @@ def explain(*, delivery: Delivery, customer: str, finding: str = "") -> Explanat
         sentence = _("%(name)s received it: delivered at %(at)s.") % arrived
         if delivery.read_at:
             sentence += " " + _("Read at %s.") % _clock(delivery.read_at)
-        return Explanation(tone="green", sentence=sentence)
+        return Explanation(tone="green", sentence=sentence, advice=detour)
     if state == State.SENT:
         return Explanation(
             tone="violet",
             sentence=_("It was handed over at %(at)s; the provider has not reported its arrival.") % facts,
+            advice=detour,
         )
     if state == State.PLANNED:
         sentence = _("It is planned for %s and was not sent yet.") % _clock(delivery.send_at)

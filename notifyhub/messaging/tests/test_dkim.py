@@ -197,6 +197,18 @@ def test_a_wrong_key_is_refused_in_its_place(text: str) -> None:
     assert refusal.value.field == "dkim_key"
 
 
+@pytest.mark.django_db
+def test_a_key_without_a_domain_is_not_kept_silently() -> None:
+    with pytest.raises(Refused, match="domain and the selector") as refusal:
+        create_account(
+            channel="email",
+            backend="smtp",
+            name="Relay",
+            values={"host": "mail.example", "from_email": "news@shop.example", "dkim_key": pem(ED)},
+        )
+    assert refusal.value.field == "dkim_domain"
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -90,7 +90,7 @@ def launch(visitor: Visitor, numbers: Page) -> str:
 
 def reconciliation(page: Page) -> dict[str, int]:
     """Return the lines of messages in the run's certificate by state, `planned` as their sum was promised."""
-    card = page.html.partition("cp-next")[2].partition("</dl>")[0]
+    card = page.html.partition("cp-cert")[2].partition("</dl>")[0]
     lines = re.findall(r'state=(\w+)">.*?<dd[^>]*>([\d,]+)</dd>', card, re.S)
     planned = re.search(r"<dd[^>]*>([\d,]+)</dd>", card)
     assert planned, page.text

@@ -16,7 +16,12 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
 from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
-from notifyhub.messaging.services.findings import finding_words, morning_words
+from notifyhub.messaging.services.findings import (
+    answer_words,
+    detour_words,
+    finding_words,
+    morning_words,
+)
 from notifyhub.messaging.services.ledger import (
     events_of,
     find_message,
@@ -34,7 +39,6 @@ KIND_LOOKS = {
     Kind.FAILED: ("red", "error"),
     Kind.BOUNCED: ("red", "undo"),
     Kind.RETRY: ("orange", "refresh"),
-    Kind.DELAYED: ("blue", "bedtime"),
     Kind.UNKNOWN: ("orange", "help"),
     Kind.DELAYED: ("grey", "bedtime"),
     Kind.READ: ("green", "visibility"),
@@ -116,7 +120,9 @@ class MessagePage(PageMixin, TemplateView):
                 one,
                 *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")),
                 accounts.get(one.account_id or 0),
-                found_words[one.pk],
+                found_words[one.pk] or answer_words(one),
+                # A thing of the past, on the line of its time.
+                _("Not taken, to be tried again") if one.kind == Kind.RETRY else one.get_kind_display(),
             )
             for one in events
         ]
@@ -132,6 +138,7 @@ class MessagePage(PageMixin, TemplateView):
                 delivery=delivery,
                 customer=str(customer or _("This customer")),
                 finding=_finding(dispatch, delivery, events, found_words),
+                detour=detour_words(events, {pk: account.name for pk, account in accounts.items()}),
             ),
             state_tone=STATE_TONES[delivery.state],  # type: ignore[index]
             class_tone=CLASS_TONES[dispatch.message_class],  # type: ignore[index]

@@ -93,7 +93,11 @@ class SmtpBackend(Backend):
             raise Refused(
                 _("This must be a mailbox of plain letters, like news@example.com."), field="from_email"
             ) from error
-        signer_of(settings)
+        if signer_of(settings) is None and settings.get("dkim_key"):
+            raise Refused(
+                _("To sign mails, give the domain and the selector as they stand in the DNS record."),
+                field="dkim_domain",
+            )
 
     async def send_many(
         self, messages: Sequence[Message], *, may_send: Callable[[], bool] = always

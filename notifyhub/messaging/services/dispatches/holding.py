@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifyhub.core.templatetags.nh import when
@@ -83,6 +84,6 @@ def _shut(account: ProviderAccount) -> bool:
 
 def _retry(account: ProviderAccount) -> str:
     gate = _gate(account)
-    if gate is None or gate.retry_at is None:
+    if gate is None or gate.retry_at is None or gate.retry_at <= timezone.now():
         return _("It is tried again by itself.")
     return _("It is tried again by itself, next at %(at)s.") % {"at": when(gate.retry_at)}

@@ -18,11 +18,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the key is for")
-        parser.add_argument("--scopes", required=True, help=f"comma-separated: {','.join(SCOPES)}")
+        parser.add_argument(
+            "--scopes", required=True, nargs="+", help=f"parted by commas or blanks: {','.join(SCOPES)}"
+        )
         parser.add_argument("--expires", type=int, metavar="DAYS", help="valid for so many days")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
+        scopes = [scope.strip() for scope in ",".join(options["scopes"]).split(",") if scope.strip()]
         days = options["expires"]
         if days is not None and not 0 < days <= 3650:
             raise CommandError("--expires takes 1 to 3650 days.")

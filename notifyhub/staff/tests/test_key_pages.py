@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
@@ -89,15 +91,17 @@ def test_the_page_of_a_key_shows_its_requests(client: Client) -> None:
     assert "1,234" in client.get(reverse("admin:staff_apikey_changelist")).content.decode()
 
 
-def test_the_key_list_asks_the_same_number_of_questions_for_more_keys(
-    client: Client, django_assert_max_num_queries: Any
-) -> None:
+def test_the_key_list_asks_the_same_number_of_questions_for_more_keys(client: Client) -> None:
     user = make_user("operations")
     client.force_login(user)
-    for number in range(20):
-        create_api_key(name=f"key {number}", scopes=["events:write"], owner=user)
-    with django_assert_max_num_queries(8):
-        client.get(reverse("admin:staff_apikey_changelist"))
+    asked = []
+    for most in (1, 20):
+        for number in range(most):
+            create_api_key(name=f"key {most} {number}", scopes=["events:write"], owner=user)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(reverse("admin:staff_apikey_changelist"))
+        asked.append(len(queries))
+    assert asked[0] == asked[1] <= 10
 
 
 def beat_form(**changes: Any) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Child:
                     connection.close()
                 future.set_result(work(worker))
             except BaseException as error:
+                # A statement that was prepared before a migration changed its columns fails for good.
+                connection.close()
                 future.set_exception(error)
 
 

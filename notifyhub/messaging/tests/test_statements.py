@@ -1,17 +1,20 @@
 """Prepared statements behave like Django's own, and their plans look rows up."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, NotSupportedError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notifyhub.customers.tests.factories import make_topic
+from notifyhub.messaging.engine.child import in_child
 from notifyhub.messaging.engine.lease import take_lease
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.engine.window_sql import read_window
+from notifyhub.messaging.engine.worker import Worker
 from notifyhub.messaging.models import Batch
 from notifyhub.messaging.tests.kit.sending import dispatch_to, drain, make_recipients, memory_account, states
 
@@ -72,6 +75,28 @@ def test_a_lost_or_closed_connection_is_followed_by_a_new_one() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW plan_cache_mode")
         assert cursor.fetchone()[0] == "force_generic_plan"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_child_outlives_a_migration_that_changes_what_a_statement_returns() -> None:
+    def look(worker: Worker) -> Any:
+        with prepared() as cursor:
+            cursor.execute("SELECT kind FROM probe")
+            return cursor.fetchone()[0]
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE probe AS SELECT 1 AS kind")
+    try:
+        assert in_child(look) == 1
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE probe ALTER kind TYPE text")
+        with pytest.raises(NotSupportedError):
+            in_child(look)
+        assert in_child(look) == "1"
+    finally:
+        in_child(lambda worker: connection.close())
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE probe")
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from notifyhub.core.errors import Refused
 from notifyhub.core.problems import problem
 from notifyhub.customers.api.parsing import BoundedJSONParser
+from notifyhub.customers.api.serializers import ProblemSerializer
 from notifyhub.messaging.api import serializers as shapes
 from notifyhub.messaging.engine.counts import COLUMNS
 from notifyhub.messaging.services.dispatches import progress
@@ -26,9 +27,7 @@ from notifyhub.messaging.services.requests import (
 )
 from notifyhub.staff.idempotency import IdempotentMixin
 
-_PROBLEMS = {
-    (code, "application/problem+json"): shapes.ProblemSerializer for code in (400, 401, 403, 413, 422, 429)
-}
+_PROBLEMS = {(code, "application/problem+json"): ProblemSerializer for code in (400, 401, 403, 413, 422, 429)}
 
 
 class MessagesView(IdempotentMixin, APIView):

@@ -162,6 +162,11 @@ class LeasedBatch:
         """Say whether nothing of it is left."""
         return self.cursor >= self.hi
 
+    def reach(self, take: int) -> int:
+        """Return up to which id a window of `take` rows looks: rows are numbered without gaps but in a list
+        of ids."""
+        return self.hi if self.ids is not None else min(self.hi, self.cursor + take)
+
 
 @dataclass(kw_only=True)
 class Lease:

@@ -50,11 +50,11 @@ def _stops() -> tuple[str, dict[str, Any]]:
 
 # Many small batches at once: each names its own range.
 _OF_MANY = """
-    r.dispatch_id = b.dispatch_id AND r.id > b.cursor AND r.id <= b.hi
+    r.dispatch_id = b.dispatch_id AND r.id > b.cursor
+    AND r.id <= CASE WHEN b.ids IS NULL THEN least(b.hi, b.cursor + %(take)s) ELSE b.hi END
     AND (b.ids IS NULL OR r.id = ANY(b.ids))
 """
-# One batch: with its bounds written in, the database knows the partition and its order while it plans, and
-# stops at the hundredth row instead of sorting the whole batch.
+# One batch: its partition is known, and the bounds hold a window of rows at most, however they are looked up.
 _OF_ONE = "r.dispatch_id = %(dispatch)s AND r.id > %(cursor)s AND r.id <= %(hi)s"
 
 
@@ -69,7 +69,7 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") ->
     if len(batches) == 1:
         (batch,) = batches
         within = _OF_ONE
-        params |= {"dispatch": batch.dispatch_id, "cursor": batch.cursor, "hi": batch.hi}
+        params |= {"dispatch": batch.dispatch_id, "cursor": batch.cursor, "hi": batch.reach(take)}
         if batch.ids is not None:
             within += " AND r.id = ANY(%(ids)s)"
             params["ids"] = batch.ids

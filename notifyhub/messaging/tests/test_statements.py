@@ -140,7 +140,7 @@ def test_the_plan_for_all_windows_looks_up_the_rows_of_one() -> None:
     read_window(lease.batches, take=20)
     before = visited()
     assert len(read_window(lease.batches, take=20)) == 20
-    assert visited() - before <= 60
+    assert visited() - before <= 20
 
 
 def visited() -> int:

@@ -32,7 +32,7 @@ def prepare(
     wanted: dict[int, int] = defaultdict(int)
     probes: set[int] = set()
     for batch, rows in live:
-        plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.hi)
+        plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.reach(take))
         plans.append(plan)
         for row in rows:
             verdict = verdicts[row["dispatch_id"], row["id"]]

@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.models import Delivery, Link
 from notifyhub.messaging.services.receipts import settle_unknown
-from notifyhub.messaging.tests.factories import make_delivery, make_dispatch, make_event
+from notifyhub.messaging.tests.factories import make_delivery, make_dispatch, make_event, make_version
 from notifyhub.messaging.tests.kit.sending import memory_account
 from notifyhub.staff.tests.factories import make_user
 
@@ -46,3 +46,11 @@ def test_what_a_colleague_decided_is_told_in_words(client: Client) -> None:
         dispatch_id=delivery.dispatch_id, delivery_id=delivery.pk, sent=True, reason="The vendor shows it"
     )
     assert "It was handed over: The vendor shows it" in page_of(client, delivery)
+
+
+def test_a_click_tells_where_the_link_leads(client: Client) -> None:
+    version = make_version(("email", "en"))
+    Link.objects.create(template_version=version, number=3, url="https://shop.example/hot-pot")
+    delivery = make_delivery(make_dispatch(template_version=version), 1, state=Delivery.State.DELIVERED)
+    make_event(delivery, "clicked", code="3")
+    assert "https://shop.example/hot-pot" in page_of(client, delivery)

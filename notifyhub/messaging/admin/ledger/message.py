@@ -13,7 +13,7 @@ from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.admin.templates.preview import frame_response, plain_page
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
-from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
+from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
 from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
 from notifyhub.messaging.services.findings import (
@@ -75,6 +75,16 @@ def request_line(dispatch: Dispatch, origin: tuple[str, str]) -> list[tuple[str,
     ]
 
 
+def clicked_addresses(dispatch: Dispatch, events: list[DeliveryEvent]) -> dict[int, str]:
+    """Return {event: where the link that was clicked leads}; the event keeps the number of the link alone."""
+    clicks = {one.pk: one.code for one in events if one.kind == Kind.CLICKED and one.code.isdecimal()}
+    if not clicks:
+        return {}
+    links = Link.objects.filter(template_version_id=dispatch.template_version_id)
+    urls = {str(number): url for number, url in links.values_list("number", "url")}
+    return {pk: urls[code] for pk, code in clicks.items() if code in urls}
+
+
 def _finding(
     dispatch: Dispatch, delivery: Delivery, events: list[DeliveryEvent], words: dict[int, str]
 ) -> str:
@@ -111,6 +121,7 @@ class MessagePage(PageMixin, TemplateView):
         )
         found = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
         origin = origin_for(self.request.user, dispatch.origin_kind, found)
+        addresses = clicked_addresses(dispatch, events)
         found_words = {
             one.pk: finding_words(code=one.code, detail=one.detail, message_class=dispatch.message_class)
             for one in events
@@ -120,7 +131,7 @@ class MessagePage(PageMixin, TemplateView):
                 one,
                 *KIND_LOOKS.get(Kind(one.kind), ("grey", "circle")),
                 accounts.get(one.account_id or 0),
-                found_words[one.pk] or answer_words(one),
+                addresses.get(one.pk) or found_words[one.pk] or answer_words(one),
                 # A thing of the past, on the line of its time.
                 _("Not taken, to be tried again") if one.kind == Kind.RETRY else one.get_kind_display(),
             )

@@ -22,11 +22,14 @@ def read_workers(now: datetime, hour: Hour, halts: list[HaltLine]) -> list[dict[
     """Return the nodes by name; two queries."""
     held = {row[0]: (row[1], row[2]) for row in rows(_HELD)}
     drained = {one.value: one for one in halts if one.scope == "worker"}
+    nodes = list(NodeBeat.objects.filter(kind="worker").order_by("name"))
+    served = {code for row in nodes if not _is_silent(row, now) for code in _codes(row)}
     lines = []
-    for row in NodeBeat.objects.filter(kind="worker").order_by("name"):
-        silent = (now - row.at).total_seconds() > SILENT_AFTER
+    for row in nodes:
+        silent = _is_silent(row, now)
         leases, until = held.get(row.name, (0, None))
-        codes = [code.strip() for code in row.queues.split(",")]
+        codes = _codes(row)
+        alone = [str(NAMES.get(code, code)) for code in codes if code not in served]
         halt = drained.get(row.name)
         lines.append(
             {
@@ -41,19 +44,31 @@ def read_workers(now: datetime, hour: Hour, halts: list[HaltLine]) -> list[dict[
                 "silent": silent,
                 "halt": halt,
                 "sends": "realtime" in codes or "bulk" in codes,
-                "note": _note(silent=silent, leases=leases, until=until, drained=halt is not None),
+                "note": _note(
+                    silent=silent, leases=leases, until=until, drained=halt is not None, alone=alone
+                ),
             }
         )
     return lines
 
 
-def _note(*, silent: bool, leases: int, until: datetime | None, drained: bool) -> str:
+def _codes(row: NodeBeat) -> list[str]:
+    return [code.strip() for code in row.queues.split(",")]
+
+
+def _is_silent(row: NodeBeat, now: datetime) -> bool:
+    return (now - row.at).total_seconds() > SILENT_AFTER
+
+
+def _note(*, silent: bool, leases: int, until: datetime | None, drained: bool, alone: list[str]) -> str:
     if silent and leases:
         return ngettext(
             "silent; its lease goes back at %(at)s",
             "silent; its %(n)d leases go back by %(at)s",
             leases,
         ) % {"n": leases, "at": when(until)}
+    if silent and alone:
+        return _("silent; nobody serves %(queues)s now: start it again") % {"queues": ", ".join(alone)}
     if silent:
         return _("silent; its leases went back, others go on")
     if drained and leases:

@@ -156,6 +156,7 @@ def test_it_says_what_became_of_the_leases_of_a_silent_worker(client: Client) ->
     client.force_login(make_user(roles.OPERATIONS))
     ago = timezone.now() - timedelta(minutes=5)
     NodeBeat.objects.create(name="bulk@two", kind="worker", queues="bulk", at=ago)
+    NodeBeat.objects.create(name="bulk@one", kind="worker", queues="bulk", at=timezone.now())
     url = reverse("admin:console_operations_body")
     assert "its leases went back" in client.get(url).content.decode()
     Batch.objects.create(

@@ -1,5 +1,7 @@
 """What somebody ordered to stop is told where colleagues would wonder."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -47,3 +49,13 @@ def test_a_queue_whose_workers_are_all_drained_is_red(client: Client) -> None:
     Halt.objects.create(scope="worker", value="bulk@one", reason="New disk")
     text = client.get(reverse("admin:console_operations_body")).content.decode()
     assert "every worker is drained" in text
+
+
+def test_the_last_worker_of_a_queue_that_falls_silent_is_not_said_to_be_replaced(client: Client) -> None:
+    client.force_login(make_user(roles.OPERATIONS))
+    gone = timezone.now() - timedelta(minutes=2)
+    NodeBeat.objects.create(name="bulk@one", kind="worker", queues="bulk", at=gone)
+    address = reverse("admin:console_operations_body")
+    assert "nobody serves bulk now: start it again" in client.get(address).content.decode()
+    NodeBeat.objects.create(name="bulk@two", kind="worker", queues="bulk", at=timezone.now())
+    assert "its leases went back, others go on" in client.get(address).content.decode()

@@ -67,7 +67,7 @@ def answer_words(event: DeliveryEvent) -> str:
     """Return what an event's code and detail say, for people first: what no provider said has no code."""
     if event.kind == Kind.SETTLED:
         told = _("It was handed over") if event.code == "sent" else _("It was not sent")
-        return f"{told}: {event.detail}"
+        return _("%(what)s: %(why)s") % {"what": told, "why": event.detail}
     words = ANSWERS.get(event.code)
     if words is None:
         return f"{event.code} {event.detail}".strip()

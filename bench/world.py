@@ -63,7 +63,7 @@ class World:
     def _limit(self) -> None:
         """Switch every gate on, and keep the quiet hours away from now."""
         now = datetime.datetime.now(ZoneInfo("Asia/Shanghai"))
-        SendingPolicy.objects.update(
+        SendingPolicy.objects.exclude(message_class="transactional").update(
             cap_day=CAP_DAY,
             cap_week=CAP_WEEK,
             subject_gap_hours=1,

@@ -25,28 +25,37 @@ CUSTOMER = Actor(kind="system", name="customer by link")
 LONGEST = 400
 
 
-# Mailbox providers post without cookies; the signed token is what allows the act.
-@method_decorator(csrf_exempt, name="dispatch")
-class UnsubscribePage(View):
-    """Asks, stops a topic, keeps the choice of others."""
+class LinkPage(View):
+    """What a message's links lead to: kept by no cache, in no index, silent about where one comes from.
 
-    http_method_names = ["get", "head", "post", "options"]
+    `policy` is the page's own Content-Security-Policy.
+    """
+
+    policy = POLICY
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         answer = super().dispatch(request, *args, **kwargs)
-        answer["Content-Security-Policy"] = POLICY
+        answer["Content-Security-Policy"] = self.policy
         answer["Cache-Control"] = "no-store"
         answer["Referrer-Policy"] = "no-referrer"
         answer["X-Robots-Tag"] = "noindex"
         return answer
 
+    def head(self, request: HttpRequest, token: str) -> HttpResponse:
+        # Link scanners ask by HEAD; they get an answer without a look-up and count for nothing.
+        return HttpResponse()
+
+
+# Mailbox providers post without cookies; the signed token is what allows the act.
+@method_decorator(csrf_exempt, name="dispatch")
+class UnsubscribePage(LinkPage):
+    """Asks, stops a topic, keeps the choice of others."""
+
+    http_method_names = ["get", "head", "post", "options"]
+
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         link, status = self._link(token)
         return self._page(request, token, link, status=status, done=bool(link and self._is_out(link)))
-
-    def head(self, request: HttpRequest, token: str) -> HttpResponse:
-        # Link scanners ask by HEAD; they get an answer without a look-up.
-        return HttpResponse()
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         link, status = self._link(token)

@@ -22,9 +22,9 @@ from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells, chain_sql
 from notifyhub.messaging.engine.chain_rules import due_values
 from notifyhub.messaging.engine.gates import build_gates
-from notifyhub.messaging.engine.plan_range import CHUNK
 from notifyhub.messaging.engine.plan_sql import judged_sql
 from notifyhub.messaging.models import Batch, Dispatch
+from notifyhub.messaging.models.dispatch import ID_BLOCK
 
 logger = logging.getLogger(__name__)
 State = Dispatch.State
@@ -156,7 +156,7 @@ def _ids_for(cursor: Any, dispatch: Dispatch, *, rows: int) -> tuple[int, int | 
         last = dispatch.blocks[-1]
         used = Batch.objects.filter(dispatch=dispatch, ids=None, lo__gte=last).aggregate(highest=Max("hi"))
         free = max(last, (used["highest"] or last - 1) + 1)
-        if free + rows <= last + CHUNK:
+        if free + rows <= last + ID_BLOCK:
             return free, None
     cursor.execute("SELECT nextval('messaging_delivery_block')")
     block = int(cursor.fetchone()[0])

@@ -3,9 +3,7 @@
 from typing import Any
 
 from notifyhub.messaging.engine.plan_sql import Gates
-
-# The id block of the sequence is as large (see the first migration), so one range fits into one block.
-CHUNK = 50_000
+from notifyhub.messaging.models.dispatch import ID_BLOCK
 
 # What the planning statement joins. Of a table that was filled a moment ago and never looked at, the database
 # expects one row in any range: it would then compare everybody with everybody.
@@ -50,12 +48,12 @@ def last_id(cursor: Any, gates: Gates) -> int:
 
 def next_range(cursor: Any, gates: Gates, *, low: int, until: int) -> tuple[int, list[str]]:
     """Return up to which id the next range goes, as many recipients as one id block holds, and its zones."""
-    values = {"low": low, "until": until, "chunk": CHUNK, "dispatch": gates.dispatch_id}
+    values = {"low": low, "until": until, "chunk": ID_BLOCK, "dispatch": gates.dispatch_id}
     cursor.execute(_BOUND.format(**_source(gates)), values)
     found = cursor.fetchall()
     people = sum(count for _zone, _last, count in found)
     know_tables(cursor, gates, people)
-    full = people == CHUNK
+    full = people == ID_BLOCK
     return max(last for _zone, last, _count in found) if full else until, [row[0] for row in found]
 
 

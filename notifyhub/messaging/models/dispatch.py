@@ -15,6 +15,10 @@ from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models.template import TemplateVersion
 from notifyhub.staff.models import Team, User
 
+# A dispatch takes the ids of its messages from the ledger's sequence in blocks of this size (see the first
+# migration), and is planned by as many recipients at a time.
+ID_BLOCK = 50_000
+
 
 class Priority(models.IntegerChoices):
     REALTIME = 0, _("Realtime")

@@ -21,7 +21,7 @@ from notifyhub.messaging.tests.kit.sending import dispatch_to, drain, make_recip
 from notifyhub.messaging.tracking import finding
 from notifyhub.messaging.tracking.hits import AUTOMATIC
 from notifyhub.messaging.tracking.short import (
-    BLOCK,
+    ID_BLOCK,
     delivery_at,
     make_short,
     make_stem,
@@ -111,14 +111,14 @@ def test_a_token_outlives_a_change_of_the_secret_key(settings: Any) -> None:
 
 @given(st.lists(st.integers(0, 1000), unique=True, min_size=1).map(sorted), st.data())
 def test_places_and_messages_belong_together(numbers: list[int], data: Any) -> None:
-    blocks = [number * BLOCK for number in numbers]
-    delivery = data.draw(st.sampled_from(blocks)) + data.draw(st.integers(0, BLOCK - 1))
+    blocks = [number * ID_BLOCK for number in numbers]
+    delivery = data.draw(st.sampled_from(blocks)) + data.draw(st.integers(0, ID_BLOCK - 1))
     place = place_of(blocks=blocks, delivery_id=delivery)
     assert place is not None
     assert delivery_at(blocks=blocks, place=place) == delivery
-    assert place_of(blocks=blocks, delivery_id=blocks[-1] + BLOCK) is None
+    assert place_of(blocks=blocks, delivery_id=blocks[-1] + ID_BLOCK) is None
     assert place_of(blocks=blocks, delivery_id=-1) is None
-    assert delivery_at(blocks=blocks, place=len(blocks) * BLOCK) is None
+    assert delivery_at(blocks=blocks, place=len(blocks) * ID_BLOCK) is None
 
 
 @pytest.mark.django_db

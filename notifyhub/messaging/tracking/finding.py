@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from notifyhub.messaging.models import Dispatch, Link
-from notifyhub.messaging.tracking.short import BLOCK, delivery_at, read_short
+from notifyhub.messaging.tracking.short import ID_BLOCK, delivery_at, read_short
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def find_message(token: str) -> Found | None:
     if named is None:
         return None
     try:
-        blocks, version = _blocks(named.dispatch_id, named.place // BLOCK)
+        blocks, version = _blocks(named.dispatch_id, named.place // ID_BLOCK)
     except LookupError:
         return None
     delivery_id = delivery_at(blocks=blocks, place=named.place)

@@ -14,9 +14,9 @@ from hashlib import blake2b
 
 from django.conf import settings
 
+from notifyhub.messaging.models.dispatch import ID_BLOCK
+
 LENGTH = 16
-# The planner takes ids from the ledger's sequence in blocks of this size.
-BLOCK = 50_000
 MOST_PLACES = 1 << 26
 MOST_LINKS = 64
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -43,15 +43,15 @@ def _mac(numbers: bytes, secret: str) -> bytes:
 def place_of(*, blocks: Sequence[int], delivery_id: int) -> int | None:
     """Return the place of a message in its dispatch, or None if it has none that fits a token."""
     index = bisect_right(blocks, delivery_id) - 1
-    if index < 0 or delivery_id - blocks[index] >= BLOCK:
+    if index < 0 or delivery_id - blocks[index] >= ID_BLOCK:
         return None
-    place = index * BLOCK + delivery_id - blocks[index]
+    place = index * ID_BLOCK + delivery_id - blocks[index]
     return place if place < MOST_PLACES else None
 
 
 def delivery_at(*, blocks: Sequence[int], place: int) -> int | None:
     """Return the id of the message at a place of its dispatch, or None if it has no such block."""
-    index, offset = divmod(place, BLOCK)
+    index, offset = divmod(place, ID_BLOCK)
     return blocks[index] + offset if index < len(blocks) else None
 
 

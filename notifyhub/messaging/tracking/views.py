@@ -5,13 +5,12 @@ the text was published: nothing in the request can choose another.
 """
 
 from base64 import b64decode
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
-from django.views import View
 
+from notifyhub.messaging.public import LinkPage
 from notifyhub.messaging.tracking.finding import Found, find_message
 from notifyhub.messaging.tracking.hits import Hit, buffer
 from notifyhub.messaging.tracking.why import explain_why
@@ -31,22 +30,11 @@ def is_robot(agent: str) -> bool:
     return not words or any(word in words for word in ROBOTS)
 
 
-class TokenView(View):
+class TokenView(LinkPage):
     """What the three have in common."""
 
     http_method_names = ["get", "head", "options"]
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        answer = super().dispatch(request, *args, **kwargs)
-        answer["Content-Security-Policy"] = POLICY
-        answer["Cache-Control"] = "no-store"
-        answer["Referrer-Policy"] = "no-referrer"
-        answer["X-Robots-Tag"] = "noindex"
-        return answer
-
-    def head(self, request: HttpRequest, token: str) -> HttpResponse:
-        # Scanners ask by HEAD: they get an answer and count for nothing.
-        return HttpResponse()
+    policy = POLICY
 
     def keep(self, request: HttpRequest, found: Found, *, link: int | None) -> None:
         """Count one request."""

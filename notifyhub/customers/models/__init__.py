@@ -1,6 +1,6 @@
 """Customer models."""
 
-from notifyhub.customers.models.activity import Event, EventKey, Order
+from notifyhub.customers.models.activity import Event, EventBookmark, EventKey, Order
 from notifyhub.customers.models.consent import (
     CONTACT_KIND,
     Channel,
@@ -26,6 +26,7 @@ __all__ = [
     "CustomerImport",
     "Decision",
     "Event",
+    "EventBookmark",
     "EventKey",
     "Hold",
     "ImportProblem",

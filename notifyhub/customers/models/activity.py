@@ -121,3 +121,17 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EventBookmark(models.Model):
+    """Up to which moment a reader has followed the events; moved in the transaction that deals with them."""
+
+    name = models.CharField(_("name"), max_length=40, primary_key=True)
+    upto = models.DateTimeField(_("read up to"))
+
+    class Meta:
+        verbose_name = _("event bookmark")
+        verbose_name_plural = _("event bookmarks")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.upto:%F %T}"

@@ -1,6 +1,7 @@
 """Staff models."""
 
 from notifyhub.staff.models.audit import AuditEntry, AuditLink
+from notifyhub.staff.models.calendar import BusinessCalendar, CalendarDay
 from notifyhub.staff.models.keys import ApiKey, ApiUsage, IdempotentRequest
 from notifyhub.staff.models.people import Membership, Role, Team, User
 from notifyhub.staff.models.work import Job, NodeBeat, StaffNotice, TickLease
@@ -10,6 +11,8 @@ __all__ = [
     "ApiUsage",
     "AuditEntry",
     "AuditLink",
+    "BusinessCalendar",
+    "CalendarDay",
     "IdempotentRequest",
     "Job",
     "Membership",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db import connection, transaction
 
@@ -11,6 +12,7 @@ from notifyhub.customers.services.events.orders import foreign_orders, project_o
 from notifyhub.customers.services.events.shapes import EventIn, OrderNews, check_event, order_news
 from notifyhub.customers.services.importing.problems import reason_of
 from notifyhub.customers.services.upsert import CustomerRow, match_customers, upsert_customers
+from notifyhub.customers.signals import events_recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +44,24 @@ class _Checked:
     customer_id: int = 0
 
 
-# The key decides: of two requests with one message id, the second waits and finds it taken.
+# The key decides: of two requests with one message id, the second waits and finds it taken. The time is the
+# clock's and not the transaction's, so that whoever follows the events by it misses none (see following.py).
 INSERT = """
 WITH told AS (
     SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
         %s::text[]) AS u (message_id, customer_id, name, occurred_at, order_number, properties, source)
 ), fresh AS (
     INSERT INTO customers_eventkey (message_id, event_id, received_at)
-    SELECT message_id, nextval('customers_event_id_seq'), now() FROM told ORDER BY message_id
+    SELECT message_id, nextval('customers_event_id_seq'), clock_timestamp() FROM told ORDER BY message_id
     ON CONFLICT (message_id) DO NOTHING
     RETURNING message_id, event_id
 )
 INSERT INTO customers_event (
     id, received_at, occurred_at, customer_id, name, order_number, properties, source, message_id)
-SELECT f.event_id, now(), t.occurred_at, t.customer_id, t.name, t.order_number, t.properties::jsonb,
-    t.source, t.message_id
+SELECT f.event_id, clock_timestamp(), t.occurred_at, t.customer_id, t.name, t.order_number,
+    t.properties::jsonb, t.source, t.message_id
 FROM told t JOIN fresh f ON f.message_id = t.message_id
-RETURNING message_id
+RETURNING message_id, id
 """
 
 
@@ -123,10 +126,16 @@ def _keep(items: list[_Checked], result: EventsResult) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute(INSERT, columns)
-        fresh = {message_id for (message_id,) in cursor.fetchall()}
+        fresh = dict(cursor.fetchall())
     result.accepted += len(fresh)
     result.repeated += len(taken) - len(fresh)
     project_orders([(i.customer_id, i.news) for i in taken if i.news and i.event.message_id in fresh])
+    news: dict[str, list[int]] = {}
+    for item in taken:
+        if item.event.message_id in fresh:
+            news.setdefault(item.event.name, []).append(fresh[item.event.message_id])
+    if news:
+        transaction.on_commit(partial(events_recorded.send_robust, sender=None, events=news))
 
 
 def _find_customers(items: list[_Checked], result: EventsResult) -> list[_Checked]:

@@ -25,6 +25,7 @@ class MessagingConfig(AppConfig):
         )
         from notifyhub.messaging.channels.registry import register_backends
         from notifyhub.messaging.defaults import create_defaults
+        from notifyhub.messaging.services import retiming
         from notifyhub.messaging.services.halts import restored
 
         roles.register()
@@ -37,4 +38,5 @@ class MessagingConfig(AppConfig):
         demo.register()
         doctor.register()
         restored.register()
+        retiming.register()
         post_migrate.connect(create_defaults, sender=self)

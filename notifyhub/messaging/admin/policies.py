@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import FormView
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
@@ -16,13 +16,30 @@ from unfold.decorators import display
 
 from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Refused
-from notifyhub.core.templatetags.nh import chip
+from notifyhub.core.templatetags.nh import chip, number
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.admin.policy_form import PolicyForm
 from notifyhub.messaging.admin.templates.create import dressed
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES
 from notifyhub.messaging.models import SendingPolicy
 from notifyhub.messaging.services.policies import update_policy
+from notifyhub.messaging.services.retiming import Outcome
+
+
+def _saved_words(planned: Outcome) -> str:
+    """Return what saving did, to what is planned already as well."""
+    said = _("Saved. It holds from the next batch on.")
+    if planned.job is not None:
+        more = _("The planned batches are being moved to the new hours; the job says how far that is.")
+    elif planned.moved:
+        more = ngettext(
+            "%(n)s planned batch moved to the new hours.",
+            "%(n)s planned batches moved to the new hours.",
+            planned.moved,
+        ) % {"n": number(planned.moved)}
+    else:
+        return said
+    return f"{said} {more}"
 
 
 class PolicyPage(PageMixin, FormView):
@@ -67,7 +84,7 @@ class PolicyPage(PageMixin, FormView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
-            update_policy(
+            saved = update_policy(
                 policy_id=self.policy.pk,
                 changes=form.changes(),
                 rules=form.rules(),
@@ -76,7 +93,7 @@ class PolicyPage(PageMixin, FormView):
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
             return self.form_invalid(dressed(form))
-        messages.success(self.request, _("Saved. It holds from the next batch on."))
+        messages.success(self.request, _saved_words(saved.planned))
         return redirect("admin:messaging_sendingpolicy_changelist")
 
 

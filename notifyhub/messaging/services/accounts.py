@@ -14,7 +14,9 @@ from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.channels.base import Backend, SettingField
 from notifyhub.messaging.channels.registry import backends, backends_for
+from notifyhub.messaging.engine.limits import OFFERS
 from notifyhub.messaging.models import ProviderAccount
+from notifyhub.messaging.services.retiming import move_planned
 from notifyhub.staff.services import audit
 
 PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until")
@@ -114,6 +116,7 @@ def update_account(
     if "rate_per_second" in changes:
         changes["rate_per_second"] = _rate(changes["rate_per_second"])
     touched = sorted({*changes, *(values or ())})
+    before = (account.open_from, account.open_until, account.active)
     for field, value in changes.items():
         setattr(account, field, value)
     _check_hours(account.open_from, account.open_until)
@@ -133,7 +136,11 @@ def update_account(
             account.save()
     except IntegrityError as error:
         raise Refused(_("Another account has this name already."), field="name") from error
-    audit.record(verb="update_account", obj=account, fields=touched)
+    moved = {}
+    if (account.open_from, account.open_until, account.active) != before:
+        planned = move_planned(classes=OFFERS, channels=[account.channel])
+        moved = {"batches_moved": planned.moved} if planned.moved else {}
+    audit.record(verb="update_account", obj=account, fields=touched, **moved)
     return account
 
 

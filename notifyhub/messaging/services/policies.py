@@ -1,6 +1,7 @@
 """What each message class may use and how often: rows with a history, changed by operations."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
@@ -9,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.models import ChannelPolicy, SendingPolicy
+from notifyhub.messaging.services.retiming import Outcome, move_planned
 from notifyhub.staff.services import audit
 
 HOURS = ("quiet_from", "quiet_until")
@@ -42,6 +45,14 @@ REQUIRED = ("duplicate_hours", "target_seconds")
 Rules = Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """The policy as it is now, and what its new hours did to what is planned already."""
+
+    policy: SendingPolicy
+    planned: Outcome
+
+
 def rule_field(channel: str, name: str) -> str:
     """Return what a field of a channel's own rule is called in a form and in a refusal."""
     return f"{channel}__{name}"
@@ -50,8 +61,8 @@ def rule_field(channel: str, name: str) -> str:
 @transaction.atomic
 def update_policy(
     *, policy_id: int, changes: Mapping[str, Any], version: int | None, rules: Rules | None = None
-) -> SendingPolicy:
-    """Write what a message class may use; return the policy.
+) -> Saved:
+    """Write what a message class may use; return the policy and what was moved by its hours.
 
     `rules` are the channels' own hours and caps: a channel named in it has exactly those, one with nothing
     set has none of its own. Raises Conflict if the policy changed since `version`, Refused (field = its
@@ -72,19 +83,32 @@ def update_policy(
     if set(policy.channels) - set(Channel.values):
         raise Refused(_("Choose a channel."), field="channels")
     _check_together({name: getattr(policy, name) for name in (*HOURS, *CAPS)}, "")
+    before = _hours(policy)
     policy.version += 1
     # save(), since the row keeps a history; it is locked and was read under the lock.
     policy.save()
     for channel, rule in (rules or {}).items():
         _write_rule(policy, channel, rule)
+    after = _hours(policy)
+    changed = [channel for channel in Channel.values if after[channel] != before[channel]]
+    planned = Outcome()
+    if changed:
+        planned = move_planned(classes=[policy.message_class], channels=changed)
     audit.record(
         verb="update_policy",
         obj=policy,
         message_class=policy.message_class,
         **{name: _plain(value) for name, value in changes.items()},
         rules={one: {k: _plain(v) for k, v in rule.items()} for one, rule in (rules or {}).items()},
+        **({"batches_moved": planned.moved} if planned.moved else {}),
     )
-    return policy
+    return Saved(policy=policy, planned=planned)
+
+
+def _hours(policy: SendingPolicy) -> dict[str, Any]:
+    """Return the quiet hours by channel as the engine reads them: its own, or those of all."""
+    limits = Policies()
+    return {channel: limits.limits(policy.message_class, channel).quiet for channel in Channel.values}
 
 
 def _write_rule(policy: SendingPolicy, channel: str, rule: Mapping[str, Any]) -> None:

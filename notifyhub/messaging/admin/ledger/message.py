@@ -14,7 +14,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.admin.templates.preview import frame_response, plain_page
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
-from notifyhub.messaging.services.chains import tell_steps
+from notifyhub.messaging.services.chains import LeftOut, Told, steps_left_out, tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
 from notifyhub.messaging.services.findings import (
     answer_words,
@@ -22,6 +22,7 @@ from notifyhub.messaging.services.findings import (
     finding_words,
     morning_words,
 )
+from notifyhub.messaging.services.grounds import grounds_of
 from notifyhub.messaging.services.ledger import (
     events_of,
     find_message,
@@ -88,7 +89,9 @@ def clicked_addresses(dispatch: Dispatch, events: list[DeliveryEvent]) -> dict[i
 def _finding(
     dispatch: Dispatch, delivery: Delivery, events: list[DeliveryEvent], words: dict[int, str]
 ) -> str:
-    """Return the words of the event that explains the present state, if it came to that by a limit."""
+    """Return what explains the present state in words: the numbers of a limit, or what a gate found."""
+    if delivery.state == Delivery.State.SKIPPED and (found := grounds_of(dispatch, delivery)):
+        return found
     if not events:
         if delivery.state == Delivery.State.PLANNED and delivery.send_at > dispatch.send_at:
             return morning_words(delivery)
@@ -97,6 +100,13 @@ def _finding(
     if waits or delivery.state == Delivery.State.SKIPPED:
         return words[events[-1].pk]
     return ""
+
+
+def _chain_of(dispatch: Dispatch, delivery: Delivery) -> list[Told | LeftOut]:
+    """Return the person's steps in order, with those that were left out between them."""
+    told = tell_steps(dispatch=dispatch, delivery=delivery)
+    left = steps_left_out(dispatch=dispatch, rows=[one.delivery for one in told])
+    return sorted([*told, *left], key=lambda step: step.number)
 
 
 class MessagePage(PageMixin, TemplateView):
@@ -156,7 +166,7 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
-            told=tell_steps(dispatch=dispatch, delivery=delivery),
+            told=_chain_of(dispatch, delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),

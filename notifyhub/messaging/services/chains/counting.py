@@ -13,6 +13,7 @@ from notifyhub.messaging.services.chains.wording import describe_chain
 _STEPS = """
 SELECT b.channel,
        coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL), 0)::bigint AS messages,
+       coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL AND NOT b.chained), 0)::bigint AS began,
        sum(b.sent)::bigint AS sent, sum(b.delivered)::bigint AS delivered, sum(b.failed)::bigint AS failed,
        sum(b.skipped)::bigint AS skipped, sum(b.unknown)::bigint AS unknown,
        (sum(b.expired) + sum(b.cancelled))::bigint AS dropped,
@@ -25,8 +26,8 @@ FROM messaging_batch b WHERE b.dispatch_id = %s GROUP BY b.channel
 class StepCounts:
     """One step: messages = sent + failed + skipped + unknown + dropped + open; delivered is part of sent.
 
-    `checks_open` of its batches wait for a look, the first until `next_check_at`. `sentence` says when the
-    next step follows.
+    For `began` of them it was the first: no step before could reach them. `checks_open` of its batches wait
+    for a look, the first until `next_check_at`. `sentence` says when the next step follows.
     """
 
     number: int
@@ -34,6 +35,7 @@ class StepCounts:
     label: str
     sentence: str
     messages: int = 0
+    began: int = 0
     sent: int = 0
     delivered: int = 0
     failed: int = 0

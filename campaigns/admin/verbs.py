@@ -1,17 +1,20 @@
 """Pre-flight and launch, and the buttons: each posts to one service."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.admin.pages import CampaignPage, address, status_of
 from campaigns.models import Run
 from campaigns.services.audience import describe_audience
 from campaigns.services.launching import CONFIRM_ABOVE, launch_campaign
+from campaigns.services.outlook import cap_labels, gives_up_in_between, look_ahead
 from campaigns.services.plans import archive_campaign, copy_campaign
 from campaigns.services.preflight import content_of, gives_up_before, preflight
 from campaigns.services.report import reasons_of
@@ -60,30 +63,41 @@ class PreflightNumbers(CampaignPage):
         full |= {"found": found, "blocking": [p for p in found.problems if p.blocking]}
         if found.forecast:
             labels = dict(Channel.choices)
+            content = content_of(self.campaign)
+            outlook = look_ahead(self.campaign, content, found.forecast)
+            caps = cap_labels(self.campaign.template.message_class, content.chain)
             full |= {
                 "forecast": found.forecast,
                 "too_late": gives_up_before(self.campaign, found.forecast.delayed_until),
-                "steps": waterfall(found.forecast),
+                "steps": waterfall(found.forecast, caps),
+                "outlook": outlook,
+                "too_long": gives_up_in_between(self.campaign, outlook, timezone.now()),
                 "channels": [
                     {"label": labels.get(name, name), "count": count}
                     for name, count in found.forecast.by_channel.items()
                     if count
                 ],
-                "content": content_of(self.campaign),
+                "content": content,
                 "words": describe_audience(self.campaign),
             }
         return render(self.request, self.template_name, full, status=status)
 
 
-def waterfall(forecast: Any) -> dict[str, Any]:
-    """Return the steps from everyone matched to those who get it; offsets are percent of the matched."""
+def waterfall(forecast: Any, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the steps from everyone matched to those who get it; offsets are percent of the matched. Reasons
+    go by `labels` where they have one."""
     total = forecast.total or 1
     left = forecast.total
     steps = []
     for line in reasons_of(forecast.by_reason):
         left -= line.count
         steps.append(
-            {"line": line, "from": f"{100 * left / total:.2f}", "width": f"{100 * line.count / total:.2f}"}
+            {
+                "label": labels.get(line.code, line.label),
+                "line": line,
+                "from": f"{100 * left / total:.2f}",
+                "width": f"{100 * line.count / total:.2f}",
+            }
         )
     return {
         "rows": steps,

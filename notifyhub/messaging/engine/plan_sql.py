@@ -67,11 +67,13 @@ def judged_sql(
     clocks: Sequence[Clock] = (),
     people: str = "",
     after: int = -1,
+    masks: bool = False,
 ) -> Sql:
     """Return the WITH list that ends in `judged`: customer_id, dedup_key, place, channel, contact_id,
     send_at, reason ('' is sendable) and detail, for ids in (low, high]. `earlier` says that lower ids were
     planned before; `clocks`, one a channel, are needed where zones matter. The chain names its own `people`,
-    of any ids, and the place in the chain `after` which theirs begins."""
+    of any ids, and the place in the chain `after` which theirs begins. `masks` adds over which channels each
+    person can be reached: a `mask` with a bit for each place that passes."""
     params = {
         "low": low,
         "high": high,
@@ -94,11 +96,14 @@ def judged_sql(
     else:
         # The first channel of the chain that passes; a customer without one keeps the first one's reason.
         ctes.append(f"steps AS ({' UNION ALL '.join(steps)})")
+        bits = "CASE WHEN reason = '' THEN 1 << place ELSE 0 END"
+        mask = f", bit_or({bits}) OVER (PARTITION BY dedup_key) AS mask"
         ctes.append(
-            "chosen AS (SELECT DISTINCT ON (dedup_key) * FROM steps "
+            f"chosen AS (SELECT DISTINCT ON (dedup_key) *{mask if masks else ''} FROM steps "
             "ORDER BY dedup_key, (reason <> ''), place)"
         )
-    ctes.append(f"judged AS ({_judge(gates, earlier=earlier, anywhere=bool(people))})")
+    has_mask = masks and len(steps) > 1
+    ctes.append(f"judged AS ({_judge(gates, earlier=earlier, anywhere=bool(people), mask=has_mask)})")
     return "WITH " + ",\n".join(ctes), params
 
 
@@ -212,7 +217,7 @@ def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str]) -
         cases.append(f"WHEN hs.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
 
 
-def _judge(gates: Gates, *, earlier: bool, anywhere: bool) -> str:
+def _judge(gates: Gates, *, earlier: bool, anywhere: bool, mask: bool) -> str:
     """Return the SELECT that keeps one message per contact point, subject and dispatch."""
     seen_before = ""
     if earlier:
@@ -238,6 +243,7 @@ def _judge(gates: Gates, *, earlier: bool, anywhere: bool) -> str:
             ) THEN '{Reason.DUPLICATE_CONTACT}'"""
     return f"""
         SELECT s.customer_id, s.dedup_key, s.place, s.channel, s.contact_id, s.send_at,
+               {"s.mask" if mask else "1"} AS mask,
                substr(s.finding, length(s.reason) + 2) AS detail,
                CASE
                    WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(

@@ -146,14 +146,14 @@ def _give_up(dispatch: Dispatch, refusal: Refused) -> None:
 
 
 def _judged(
-    gates: Gates, *, low: int, high: int, earlier: bool, zones: list[str]
+    gates: Gates, *, low: int, high: int, earlier: bool, zones: list[str], masks: bool = False
 ) -> tuple[str, dict[str, Any]]:
     clocks: tuple[Clock, ...] = ()
     if gates.has_zones and gates.send_at is not None:
         # What is planned late leaves now, if now is not night.
         due = max(gates.send_at, timezone.now())
         clocks = clocks_of(gates.limits, due=due, zones=zones, send_at=gates.send_at)
-    return judged_sql(gates, low=low, high=high, earlier=earlier, clocks=clocks)
+    return judged_sql(gates, low=low, high=high, earlier=earlier, clocks=clocks, masks=masks)
 
 
 def _write(
@@ -211,16 +211,16 @@ def _note_skipped(dispatch: Dispatch, skipped: list[tuple[str, int, int, int]]) 
     )
 
 
-def forecast_counts(gates: Gates) -> list[tuple[str, str, datetime, int]]:
-    """Return (channel, reason, send time, people) as planning would decide now; the reason is "" for those
-    sent to."""
+def forecast_counts(gates: Gates) -> list[tuple[str, str, datetime, int, int]]:
+    """Return (channel, reason, send time, mask of the steps that pass, people) as planning would decide now;
+    the reason is "" for those sent to."""
     with connection.cursor() as cursor:
         high, zones = last_id(cursor, gates), all_zones(cursor, gates)
         know_tables(cursor, gates, high)
-        judged, params = _judged(gates, low=-1, high=high, earlier=False, zones=zones)
+        judged, params = _judged(gates, low=-1, high=high, earlier=False, zones=zones, masks=True)
         cursor.execute(
-            f"{judged} SELECT channel, reason, send_at, count(*) FROM judged "
-            "GROUP BY channel, reason, send_at",
+            f"{judged} SELECT channel, reason, send_at, mask, count(*) FROM judged "
+            "GROUP BY channel, reason, send_at, mask",
             params,
         )
         return [tuple(row) for row in cursor.fetchall()]

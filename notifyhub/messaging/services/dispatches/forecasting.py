@@ -1,7 +1,7 @@
 """Who would get it if it were sent now: the planner's own statement without its INSERT."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ class Forecast:
     """How many people of an audience would be sent to, by channel, and how many not, by reason.
 
     `delayed` of those sent to wait for the end of their quiet hours: the first until `delayed_from`, the last
-    until `delayed_until`.
+    until `delayed_until`; `slots` are (channel, moment, people) of those sent to. `masks` tells over which
+    steps those can be reached: {bits of the steps: people}.
     """
 
     total: int
@@ -33,6 +34,8 @@ class Forecast:
     delayed: int = 0
     delayed_from: datetime | None = None
     delayed_until: datetime | None = None
+    slots: tuple[tuple[str, datetime, int], ...] = ()
+    masks: dict[int, int] = field(default_factory=dict)
 
 
 def forecast(
@@ -74,9 +77,14 @@ def forecast(
     by_channel: dict[str, int] = {}
     by_reason: dict[str, int] = {}
     waiting: dict[datetime, int] = {}
-    for channel, reason, at, people in rows:
+    slots: dict[tuple[str, datetime], int] = {}
+    masks: dict[int, int] = {}
+    for channel, reason, at, mask, people in rows:
         counts = by_reason if reason else by_channel
         counts[reason or channel] = counts.get(reason or channel, 0) + people
+        if not reason:
+            slots[channel, at] = slots.get((channel, at), 0) + people
+            masks[mask] = masks.get(mask, 0) + people
         if not reason and gates.send_at is not None and at > gates.send_at:
             waiting[at] = waiting.get(at, 0) + people
     sendable = sum(by_channel.values())
@@ -88,4 +96,6 @@ def forecast(
         delayed=sum(waiting.values()),
         delayed_from=min(waiting, default=None),
         delayed_until=max(waiting, default=None),
+        slots=tuple((channel, at, people) for (channel, at), people in sorted(slots.items())),
+        masks=masks,
     )

@@ -25,7 +25,7 @@ from campaigns.services.report import (
 from campaigns.services.runs import progress_of
 from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.services.chains import steps_of
-from notifyhub.messaging.services.dispatches import what_holds
+from notifyhub.messaging.services.dispatches import what_holds, what_limits
 
 State = Dispatch.State
 OPEN = (State.SCHEDULED, State.PLANNING, State.RUNNING, State.PAUSED, State.CANCELLING)
@@ -46,6 +46,7 @@ class RunningPage(CampaignPage):
         run: Run = self.run
         progress = progress_of(run)
         certificate = certify(progress)
+        held = what_holds(run.dispatch) if progress.open else []
         ended = progress.planned - progress.open
         steps = steps_of(run.dispatch)
         not_sent = progress.skipped + progress.failed + progress.unknown
@@ -58,7 +59,8 @@ class RunningPage(CampaignPage):
             "waiting": run.dispatch.state in (State.SCHEDULED, State.PLANNING),
             "state": run.dispatch.state,
             "progress": progress,
-            "held": what_holds(run.dispatch) if progress.open else [],
+            "held": held,
+            "limited": what_limits(run.dispatch, progress, held),
             "ended": ended,
             "share": ended / progress.planned if progress.planned else 0,
             "tone": {"paused": "orange", "cancelling": "orange", "finished": "green"}.get(

@@ -164,7 +164,7 @@ def test_who_waits_for_the_morning_makes_it_last_until_then(version: TemplateVer
 
 def test_channels_go_side_by_side_and_the_slowest_part_decides() -> None:
     def pace(channel: str, rate: int) -> ChannelPace:
-        return ChannelPace(channel=channel, names=(channel,), rate=rate, dry=False)
+        return ChannelPace(channel=channel, names=(channel,), rate=rate)
 
     paces = {"email": pace("email", 100), "sms": pace("sms", 10)}
     slots = [("email", NOON, 1000), ("sms", NOON, 600)]

@@ -17,7 +17,8 @@ SELECT a.channel, a.name, a.priority, a.rate_per_second, a.backend = %(sandbox)s
        coalesce(g.circuit, 'closed') = 'closed' AND NOT EXISTS (
            SELECT 1 FROM messaging_halt t
            WHERE t.lifted_at IS NULL AND t.scope = 'account' AND t.value = a.id::text) AS usable,
-       coalesce(g.tokens < 1 AND g.refilled_at > statement_timestamp() - interval '5 seconds', FALSE) AS dry
+       coalesce(g.tokens < 1 AND g.refilled_at > statement_timestamp() - interval '5 seconds', FALSE) AS dry,
+       a.id, g.retry_at
 FROM messaging_provideraccount a LEFT JOIN messaging_accountgate g ON g.account_id = a.id
 WHERE a.active AND a.channel = ANY(%(channels)s::text[]) ORDER BY a.channel, a.priority, a.id
 """
@@ -26,12 +27,16 @@ WHERE a.active AND a.channel = ANY(%(channels)s::text[]) ORDER BY a.channel, a.p
 @dataclass(frozen=True, kw_only=True)
 class ChannelPace:
     """The accounts that a channel goes through now, how many messages a second they allow together, and
-    whether all of them have just given all they may."""
+    whether all of them have just given all they may, or none takes anything (`shut`): then they are those it
+    would go through, the first of them tried again at `retry_at`."""
 
     channel: str
     names: tuple[str, ...]
     rate: int
-    dry: bool
+    dry: bool = False
+    shut: bool = False
+    first_id: int = 0
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,9 @@ def channel_paces(channels: Collection[str]) -> dict[str, ChannelPace]:
             names=tuple(row[1] for row in equals),
             rate=sum(row[3] for row in equals),
             dry=all(row[6] for row in equals),
+            shut=not any(row[5] for row in serving),
+            first_id=equals[0][7],
+            retry_at=equals[0][8],
         )
     return paces
 

@@ -15,7 +15,7 @@ from notifyhub.messaging.admin.ledger.message import request_line
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, DISPATCH_TONES
 from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.services.chains import steps_of
-from notifyhub.messaging.services.dispatches import Progress, progress, what_holds
+from notifyhub.messaging.services.dispatches import Progress, progress, what_holds, what_limits
 from notifyhub.messaging.services.ledger import origin_for, resolve_origins
 
 State = Dispatch.State
@@ -70,10 +70,12 @@ def live_context(request: HttpRequest, dispatch: Dispatch) -> dict[str, Any]:
         )
         for reason, count in sorted(counts.by_reason.items(), key=lambda pair: -pair[1])
     ]
+    held = what_holds(dispatch) if counts.open or dispatch.state == State.PLANNING else []
     return {
         "dispatch": dispatch,
         "counts": counts,
-        "held": what_holds(dispatch) if counts.open or dispatch.state == State.PLANNING else [],
+        "held": held,
+        "limited": what_limits(dispatch, counts, held),
         "chain": steps_of(dispatch) if len(dispatch.chain) > 1 else [],
         "done": counts.planned - counts.open,
         "rows": [row for row in state_rows(dispatch, counts) if row[1]],

@@ -9,6 +9,7 @@ from notifyhub.messaging.services.dispatches.control import (
 from notifyhub.messaging.services.dispatches.creating import Item, create_dispatch
 from notifyhub.messaging.services.dispatches.forecasting import Forecast, forecast
 from notifyhub.messaging.services.dispatches.holding import Holding, what_holds
+from notifyhub.messaging.services.dispatches.limiting import what_limits
 from notifyhub.messaging.services.dispatches.progressing import Progress, progress
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "progress",
     "resume_dispatch",
     "what_holds",
+    "what_limits",
 ]

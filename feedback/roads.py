@@ -4,6 +4,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from feedback import dashboard, panels, personal_data
@@ -71,7 +72,14 @@ def register() -> None:
     registry.customer_timeline.register("feedback", panels.case_entries)
     registry.search.register("cases", panels.find_cases, order=20)
     registry.origins.register(
-        "case", Origin(label=_("Case"), resolve=panels.resolve_origins, permission=VIEW)
+        "case",
+        Origin(
+            label=_("Case"),
+            resolve=panels.resolve_origins,
+            permission=VIEW,
+            title=lambda number: gettext("Reply to case %s") % number,
+            trigger=lambda author: gettext("Reply written by %s") % author,
+        ),
     )
     registry.ticks.register(
         "cases",

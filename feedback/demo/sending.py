@@ -26,10 +26,10 @@ SECONDS = 20.0
 def _send(line: Interaction) -> None:
     case, author = line.case, line.author
     dispatch = create_dispatch(
-        title=_("Reply to case %s") % case.number,
+        # Shown in the words of whoever reads it; see the origin.
+        title=case.number,
         origin_kind="case",
         origin_id=case.number,
-        trigger=_("Reply written by %s") % author,
         message_class="transactional",
         chain=[{"channel": line.channel}],
         audience={"kind": "items"},

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from feedback.models import Case, Interaction, Metric
 from feedback.models.flow import ENDED
 from feedback.services import clocks, drafts
+from feedback.services.contacting import count_contact
 from feedback.services.transitions import lock_case, record_event, transition
 from notifyhub.core.errors import Refused
 from notifyhub.staff.models import User
@@ -34,6 +35,7 @@ def log_call(*, case_id: int, actor: User, body: str) -> Interaction:
     if case.state == Case.State.WAIT_CUSTOMER:
         transition(case_id=case.pk, trigger="customer_replied", actor=actor)
     Case.objects.filter(pk=case.pk).update(last_customer_at=line.at, last_agent_at=line.at, unanswered=False)
+    count_contact(case)
     clocks.stop_clocks(case.pk, Metric.FIRST_REPLY, at=line.at)
     clocks.show_next_due([case.pk])
     return line

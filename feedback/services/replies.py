@@ -12,6 +12,7 @@ from feedback.models import Case, CaseState, Interaction, Metric
 from feedback.models.flow import OPEN_STATES
 from feedback.services import clocks, drafts, news
 from feedback.services.channels import ChannelChoice, channel_choices
+from feedback.services.contacting import count_contact
 from feedback.services.transitions import change_case, lock_case, may_pull, record_event, transition
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.models import Delivery
@@ -70,6 +71,7 @@ def reply(
         state_at=now,
     )
     _send(case, line, actor)
+    count_contact(case)
     change_case(
         case_id=case_id,
         kind="reply",
@@ -125,10 +127,10 @@ def _refuse_text(case: Case, body: str) -> None:
 def _send(case: Case, line: Interaction, actor: User) -> None:
     assert case.customer_id is not None, "refused before"
     dispatch = create_dispatch(
-        title=_("Reply to case %s") % case.number,
+        # Shown in the words of whoever reads it; see the origin.
+        title=case.number,
         origin_kind="case",
         origin_id=case.number,
-        trigger=_("Reply written by %s") % actor,
         message_class="transactional",
         chain=[{"channel": line.channel}],
         audience={"kind": "items"},

@@ -115,6 +115,9 @@ class Origin:
     label: Any
     resolve: Callable[[Iterable[str]], dict[str, tuple[str, str]]]  # ids -> {id: (title, url)}
     permission: str = ""  # who lacks it reads the kind alone, without title and link
+    # What is sent for it in the reader's language, and what triggered that where nothing of it was stored.
+    title: Callable[[str], Any] | None = None  # id -> title
+    trigger: Callable[[str], Any] | None = None  # author -> trigger
 
 
 @dataclass(frozen=True, kw_only=True)

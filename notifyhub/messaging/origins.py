@@ -33,4 +33,11 @@ def resolve_keys(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 def register() -> None:
     """Hand the kinds to the registry."""
     origins.register(API, Origin(label=_("API"), resolve=resolve_keys, permission="staff.view_apikey"))
-    origins.register(ORIGIN, Origin(label=_("Test"), resolve=resolve_tests))
+    origins.register(
+        ORIGIN,
+        Origin(
+            label=_("Test"),
+            resolve=resolve_tests,
+            trigger=lambda author: _("Test to oneself"),
+        ),
+    )

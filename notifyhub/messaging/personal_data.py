@@ -17,7 +17,7 @@ def export_items(customer_id: int) -> Any:
     rows = DispatchItem.objects.filter(customer_id=customer_id).select_related("dispatch").order_by("pk")
     return [
         {
-            "dispatch": row.dispatch.title,
+            "dispatch": row.dispatch.shown_title,
             "at": row.dispatch.created_at,
             "subject": row.subject_ref,
             "variables": masked(json.loads(str(row.variables))) if row.variables else {},
@@ -39,7 +39,7 @@ def export_messages(customer_id: int) -> Any:
     said = show_many([(dispatches[row.dispatch_id], row) for row in rows])
     return [
         {
-            "title": dispatches[row.dispatch_id].title,
+            "title": dispatches[row.dispatch_id].shown_title,
             "channel": Channel(row.channel).label,
             "state": row.get_state_display(),
             "at": row.settled_at or row.send_at,

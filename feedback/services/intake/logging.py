@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from feedback.models import Case, CaseState, Category, Interaction, Metric, Severity
 from feedback.models.flow import BY_TRIGGER
 from feedback.services import clocks, holds, news
+from feedback.services.contacting import count_contact
 from feedback.services.intake.callers import Caller, caller_of, find_customer, read_caller
 from feedback.services.numbers import draw_number
 from feedback.services.transitions import record_event
@@ -194,3 +195,4 @@ def _first_line(case: Case, actor: User | None, live: bool, now: datetime) -> No
     )
     if live:
         Case.objects.filter(pk=case.pk).update(last_agent_at=now)
+        count_contact(case)

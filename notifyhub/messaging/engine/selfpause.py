@@ -121,7 +121,7 @@ def _pause(dispatch: Dispatch, why: Promise) -> bool:
         return False
     audit.record(verb="pause_dispatch", obj=dispatch, reason=words[:200])
     tell_operations(
-        title=format_lazy(_("“{title}” paused itself"), title=dispatch.title[:120]),
+        title=format_lazy(_("“{title}” paused itself"), title=dispatch.shown_title[:120]),
         body=format_lazy(_("{why} Look at it; resuming accepts what happened so far."), why=why),
         level="warning",
         dedup=f"paused-{dispatch.pk}-{timezone.now():%Y%m%d%H%M%S}",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.flow import Flow
+from notifyhub.core.registry import origins
 from notifyhub.customers.models import ContactPoint, Customer, Topic
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models.template import TemplateVersion
@@ -146,7 +147,19 @@ class Dispatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return self.shown_title
+
+    @property
+    def shown_title(self) -> str:
+        """Return the title; in the reader's language where what asked for it has words of its own."""
+        origin = origins.get(self.origin_kind)
+        return str(origin.title(self.origin_id)) if origin and origin.title else self.title
+
+    @property
+    def shown_trigger(self) -> str:
+        """Return what triggered it; where nothing is stored, in the words of what asked for it."""
+        origin = None if self.trigger else origins.get(self.origin_kind)
+        return str(origin.trigger(self.author)) if origin and origin.trigger else self.trigger
 
 
 class DispatchItem(models.Model):

@@ -26,11 +26,22 @@ MAX_CHAIN = 5
 class Link:
     """The message behind a link. Without `customer` (erased) or `topic` there is nothing to stop."""
 
-    dispatch_id: int
-    delivery_id: int
-    channel: str
+    dispatch: Dispatch
+    delivery: Delivery
     topic: Topic | None
     customer: Customer | None
+
+    @property
+    def dispatch_id(self) -> int:
+        return int(self.dispatch.pk)
+
+    @property
+    def delivery_id(self) -> int:
+        return int(self.delivery.pk)
+
+    @property
+    def channel(self) -> str:
+        return self.delivery.channel
 
     @property
     def channel_label(self) -> str:
@@ -56,7 +67,9 @@ def read_numbers(token: str) -> tuple[int, int] | None:
 def find_link(*, dispatch_id: int, delivery_id: int) -> Link | None:
     """Return the message behind the numbers, for the customer it belongs to now; None if it is gone."""
     delivery = Delivery.objects.filter(dispatch_id=dispatch_id, id=delivery_id).first()
-    dispatch = Dispatch.objects.select_related("topic").defer("text").filter(pk=dispatch_id).first()
+    dispatch = (
+        Dispatch.objects.select_related("topic", "owner_team").defer("text").filter(pk=dispatch_id).first()
+    )
     if delivery is None or dispatch is None:
         return None
     customer = Customer.objects.filter(pk=delivery.customer_id).first()
@@ -70,9 +83,8 @@ def find_link(*, dispatch_id: int, delivery_id: int) -> Link | None:
     if topic is not None and topic.message_class == MessageClass.TRANSACTIONAL:
         topic = None
     return Link(
-        dispatch_id=dispatch_id,
-        delivery_id=delivery_id,
-        channel=delivery.channel,
+        dispatch=dispatch,
+        delivery=delivery,
         topic=topic,
         customer=customer,
     )

@@ -55,10 +55,10 @@ def send_test(*, template: Template, content: Content, customer: Customer, to: s
     if preview.rendered.html:
         text["html"] = preview.rendered.html
     return create_dispatch(
-        title=_("Test: %s") % template.name,
+        # The origin says in the reader's language that it was a test.
+        title=template.name,
         origin_kind=ORIGIN,
         origin_id=str(template.pk),
-        trigger=_("Test to oneself"),
         message_class=MessageClass.TRANSACTIONAL,
         chain=[{"channel": content.channel}],
         audience={"kind": "items"},

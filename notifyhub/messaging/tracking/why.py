@@ -6,7 +6,6 @@ from typing import Any
 
 from notifyhub.customers.models import ConsentRecord
 from notifyhub.customers.models.consent import Decision, MessageClass
-from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.rendering.links import unsubscribe_url
 from notifyhub.messaging.services.preferences import find_link
 
@@ -28,11 +27,10 @@ class WhyPage:
 
 def explain_why(*, dispatch_id: int, delivery_id: int) -> WhyPage | None:
     """Return the reason of one message; None if the message is gone."""
-    delivery = Delivery.objects.filter(dispatch_id=dispatch_id, pk=delivery_id).first()
-    dispatch = Dispatch.objects.select_related("topic", "owner_team").filter(pk=dispatch_id).first()
     link = find_link(dispatch_id=dispatch_id, delivery_id=delivery_id)
-    if delivery is None or dispatch is None or link is None:
+    if link is None:
         return None
+    delivery, dispatch = link.delivery, link.dispatch
     agreed = None
     if link.topic is not None and link.customer is not None:
         records = ConsentRecord.objects.filter(

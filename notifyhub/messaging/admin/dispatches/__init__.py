@@ -40,8 +40,8 @@ class DispatchAdmin(LedgerAdmin):
         team = str(dispatch.owner_team or "")
         return format_html(
             '{}<br><span class="nh-muted nh-small">{}</span>',
-            dispatch.title,
-            " · ".join(part for part in (f"#{dispatch.pk}", team, dispatch.trigger) if part),
+            dispatch.shown_title,
+            " · ".join(part for part in (f"#{dispatch.pk}", team, dispatch.shown_trigger) if part),
         )
 
     @display(description=gettext_lazy("message class"))

@@ -100,10 +100,10 @@ class DispatchPage(PageMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         dispatch = dispatch_or_404(self.request, self.kwargs["pk"])
-        self.title = dispatch.title
+        self.title = dispatch.shown_title
         self.crumbs = [
             (_("Dispatches"), reverse("admin:messaging_dispatch_changelist")),
-            (dispatch.title, ""),
+            (self.title, ""),
         ]
         found = resolve_origins([dispatch]).get(dispatch.pk, ("", ""))
         origin = origin_for(self.request.user, dispatch.origin_kind, found)

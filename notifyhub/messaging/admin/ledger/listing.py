@@ -70,7 +70,9 @@ class MessageList(PageMixin, TemplateView):
             kinds=DeliveryEvent.Kind.choices,
             tones=STATE_TONES,
             icons=CHANNEL_ICONS,
-            dispatch=Dispatch.objects.only("id", "title").filter(pk=query.dispatch_id or 0).first(),
+            dispatch=Dispatch.objects.only("id", "title", "origin_kind", "origin_id")
+            .filter(pk=query.dispatch_id or 0)
+            .first(),
             customer=Customer.objects.only("id", "name", "external_id")
             .filter(pk=query.customer_id or 0)
             .first(),

@@ -72,7 +72,7 @@ def request_line(dispatch: Dispatch, origin: tuple[str, str]) -> list[tuple[str,
         (_("Asked for by"), asked or "—", ""),
         (_("written by"), author or "—", ""),
         (_("approved by"), dispatch.approved_by or _("nobody; no approval was needed"), ""),
-        (_("triggered by"), dispatch.trigger or origin[0], origin[1]),
+        (_("triggered by"), dispatch.shown_trigger or origin[0], origin[1]),
     ]
 
 
@@ -118,10 +118,10 @@ class MessagePage(PageMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         dispatch, delivery = message_or_404(self.kwargs["reference"])
         customer = Customer.objects.filter(pk=delivery.customer_id).first()
-        self.title = dispatch.title
+        self.title = dispatch.shown_title
         self.crumbs = [
             (_("Messages"), reverse("admin:messaging_delivery_changelist")),
-            (dispatch.title, self._dispatch_url(dispatch)),
+            (self.title, self._dispatch_url(dispatch)),
             (delivery.reference, ""),
         ]
         rendered = unpack_and_show(dispatch, delivery)

@@ -64,7 +64,7 @@ def read_lines(rows: Sequence[Delivery]) -> list[MessageLine]:
                 reference=row.reference,
                 at=row.settled_at or row.send_at,
                 channel=row.channel,
-                title=dispatch.title if dispatch else "",
+                title=dispatch.shown_title if dispatch else "",
                 state=row.state,
                 reason=row.reason,
                 customer_id=row.customer_id,

@@ -29,7 +29,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when database and broker can be reached and canaries come through each queue, else 503 with
     what is wrong. While this process or the workers have just started, a canary that has not come yet is
-    `warming up`, and ready."""
+    `warming up`, and ready; `slow` is one that waited long for a busy worker."""
     state = {"database": "ok", "broker": "ok", "canary": "ok"}
     try:
         state["canary"] = canary_state(up_for=time.monotonic() - STARTED)
@@ -42,13 +42,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
             broker.ensure_connection(max_retries=1, timeout=2)
     except Exception:
         state["broker"] = "unreachable"
-    ready = all(value in ("ok", "warming up") for value in state.values())
+    ready = all(value in ("ok", "warming up", "slow") for value in state.values())
     return JsonResponse(state, status=200 if ready else 503)
 
 
 def canary_state(*, up_for: float) -> str:
     """Return what `/readyz` says of the canaries when this process has been up for so many seconds."""
     found = check_canaries()
-    if found.level != "ok":
+    if found.level == "error":
         return "warming up" if up_for < WARM_UP else "late"
+    if found.level == "warning":
+        return "slow"
     return "warming up" if found.data.get("warming_up") else "ok"

@@ -16,7 +16,15 @@ from kombu import Connection
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
-from notifyhub.staff.services.heartbeats import BEAT, CANARY, CANARY_EVERY, QUEUES, WORKER
+from notifyhub.staff.services.heartbeats import (
+    BEAT,
+    CANARY,
+    CANARY_EVERY,
+    QUEUES,
+    WORKER,
+    is_slow,
+    waiting_seconds,
+)
 
 SAMPLE = 500
 # A canary leaves with the first tick, or one period after the last; a tick more until it is stamped.
@@ -121,7 +129,17 @@ def check_canaries() -> Finding:
             % {"queues": ", ".join(silent)},
             data={"age_seconds": ages},
         )
-    return Finding(level="ok", message=_("Each queue is served."), data={"age_seconds": ages})
+    waits = {queue: round(waiting_seconds(row), 1) for queue, row in rows.items()}
+    slow = [queue for queue, row in rows.items() if is_slow(row) and not _warming(queue)]
+    data = {"age_seconds": ages, "waiting_seconds": waits}
+    if slow:
+        return Finding(
+            level="warning",
+            message=_("Work waits longer than it should for a free worker: %(queues)s.")
+            % {"queues": ", ".join(f"{queue} {waits[queue]:.0f} s" for queue in sorted(slow))},
+            data=data,
+        )
+    return Finding(level="ok", message=_("Each queue is served."), data=data)
 
 
 def check_workers() -> Finding:

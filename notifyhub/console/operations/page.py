@@ -20,6 +20,7 @@ from notifyhub.messaging.services.halts.restored import JOB
 from notifyhub.messaging.services.punctuality import CAUSES, punctuality_lines
 from notifyhub.staff.models import Job, NodeBeat, TickLease
 from notifyhub.staff.services.health import examine
+from notifyhub.staff.services.heartbeats import is_slow, waiting_seconds
 
 # Told by cards or banners of their own.
 ELSEWHERE = ("halts", "unknown")
@@ -110,7 +111,7 @@ def _vitals(now: datetime, queues: list[dict[str, Any]], rate: float, doubt: Dou
     beats = list(NodeBeat.objects.filter(kind__in=("beat", "canary")))
     beat = max((row for row in beats if row.kind == "beat"), key=lambda row: row.at, default=None)
     canary = min((row for row in beats if row.kind == "canary"), key=lambda row: row.at, default=None)
-    trips = [row.detail.get("took_ms", 0) for row in beats if row.kind == "canary"]
+    trips = [waiting_seconds(row) for row in beats if row.kind == "canary"]
     return {
         "oldest": queues[0]["age"],
         "oldest_late": bool(queues[0]["age"] and queues[0]["age"] > timedelta(seconds=3)),
@@ -123,7 +124,8 @@ def _vitals(now: datetime, queues: list[dict[str, Any]], rate: float, doubt: Dou
         "beat_late": bool(beat and now - beat.at > timedelta(seconds=30)),
         "canary": canary,
         "canary_late": bool(canary and now - canary.at > timedelta(seconds=120)),
-        "trip": max(trips) / 1000 if trips else None,
+        "canary_slow": any(is_slow(row) for row in beats if row.kind == "canary"),
+        "trip": max(trips) if trips else None,
     }
 
 

@@ -47,3 +47,12 @@ def test_the_first_minute_is_warming_up() -> None:
             name=f"{queue}@one", kind="worker", queues=queue, at=now, detail={"started": now.isoformat()}
         )
     assert canary_state(up_for=LONG) == "warming up"
+
+
+def test_a_house_whose_workers_are_busy_is_ready_and_says_so(client: Client) -> None:
+    canaries(seconds=5)
+    NodeBeat.objects.filter(queues="bulk").update(detail={"took_ms": 50_000})
+    assert canary_state(up_for=LONG) == "slow"
+    answer = client.get("/readyz")
+    assert answer.json()["canary"] == "slow"
+    assert (answer.status_code == 200) == (answer.json()["broker"] == "ok")

@@ -20,6 +20,11 @@ CANARY_EVERY = 30
 # A canary that waited longer than this says nothing new: the next one is already on its way.
 CANARY_LIFE = 60
 FORGET_AFTER = timedelta(days=1)
+# So long a task may wait in its queue before a worker takes it, in seconds: a drain of bulk holds a worker for
+# fifteen, and two of them may stand before a canary.
+PATIENCE = {"realtime": 5.0, "bulk": 30.0, "housekeeping": 30.0}
+# The tick that sends canaries may come a little later than their period.
+TICK_SLACK = 15
 
 
 def stamp(*, name: str, kind: str, queues: str = "", **detail: Any) -> None:
@@ -50,6 +55,18 @@ def send_canaries() -> int:
             break
     NodeBeat.objects.filter(kind=WORKER, at__lt=timezone.now() - FORGET_AFTER).delete()
     return sent
+
+
+def waiting_seconds(canary: NodeBeat) -> float:
+    """Return how long canaries wait in this queue: the last one did, or the next does already."""
+    took = float(canary.detail.get("took_ms", 0)) / 1000
+    age = (timezone.now() - canary.at).total_seconds()
+    return max(took, age + took - CANARY_EVERY - TICK_SLACK)
+
+
+def is_slow(canary: NodeBeat) -> bool:
+    """Say whether what is put into the canary's queue waits longer than it should."""
+    return waiting_seconds(canary) > PATIENCE.get(canary.queues, PATIENCE["housekeeping"])
 
 
 def receive_canary(*, queue: str, sent_at: str) -> None:

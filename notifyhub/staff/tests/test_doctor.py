@@ -128,3 +128,25 @@ def test_a_check_that_breaks_is_a_finding_and_stops_no_other() -> None:
 
     assert findings["broken"].level == "error"
     assert findings["database"].level == "ok"
+
+
+def test_a_canary_that_waits_behind_busy_workers_is_told_before_it_is_late() -> None:
+    for queue in ("realtime", "bulk", "housekeeping"):
+        beat(f"canary:{queue}", "canary", queue)
+    NodeBeat.objects.filter(queues="bulk").update(detail={"took_ms": 41_000})
+    found = doctor.check_canaries()
+    assert found.level == "warning"
+    assert found.message == "Work waits longer than it should for a free worker: bulk 41 s."
+    assert found.data["waiting_seconds"]["bulk"] == 41.0
+    # It has its own clock: a login code may not wait that long, a drain of bulk takes its time.
+    NodeBeat.objects.filter(queues="bulk").update(detail={"took_ms": 20_000})
+    assert doctor.check_canaries().level == "ok"
+    NodeBeat.objects.filter(queues="realtime").update(detail={"took_ms": 6_000})
+    assert "realtime 6 s" in doctor.check_canaries().message
+
+
+def test_a_canary_that_is_overdue_waits_already() -> None:
+    beat("canary:realtime", "canary", "realtime")
+    beat("canary:housekeeping", "canary", "housekeeping")
+    beat("canary:bulk", "canary", "bulk", seconds=100)
+    assert "bulk 55 s" in doctor.check_canaries().message

@@ -20,7 +20,7 @@ CANARY_EVERY = 30
 # A canary that waited longer than this says nothing new: the next one is already on its way.
 CANARY_LIFE = 60
 FORGET_AFTER = timedelta(days=1)
-# So long a task may wait in its queue before a worker takes it, in seconds: a drain of bulk holds a worker for
+# So long a task may wait in its queue for a worker, in seconds: a drain of bulk holds one for
 # fifteen, and two of them may stand before a canary.
 PATIENCE = {"realtime": 5.0, "bulk": 30.0, "housekeeping": 30.0}
 # The tick that sends canaries may come a little later than their period.

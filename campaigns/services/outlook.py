@@ -65,7 +65,7 @@ class Outlook:
     @property
     def span(self) -> str:
         """Return from when until when, quiet hours among it."""
-        if self.lasting is None:
+        if self.lasting is None or (self.lasting.seconds < 60 and self.lasting.start <= timezone.now()):
             return ""
         return _("from %(start)s to %(end)s") % {
             "start": strip_tags(str(when(self.lasting.start))),

@@ -33,9 +33,9 @@ def test_a_person_without_a_mailbox_began_at_the_second_step(client: Client) -> 
     began = Delivery.objects.get(dispatch_id=dispatch.pk, step=1)
     text = page_of(client, began)
     assert "1 · Email" in text
-    assert "Left out. As of now: we have no contact point of theirs for this channel." in text
+    assert "As of now: we have no contact point of theirs for this channel." in text
     first = Delivery.objects.get(dispatch_id=dispatch.pk, step=0)
-    assert "Left out" not in page_of(client, first)
+    assert "As of now" not in page_of(client, first)
     assert [step.began for step in steps_of(dispatch)] == [1, 1]
     page = client.get(reverse("admin:messaging_dispatch_change", args=[dispatch.pk])).content.decode()
     assert "1 began here: no step before could reach them." in page
@@ -71,12 +71,12 @@ def test_what_would_pass_now_is_said_so() -> None:
     row = Delivery.objects.get(dispatch_id=dispatch.pk)
     ContactPoint.objects.filter(kind="phone").update(valid=False)
     Delivery.objects.filter(pk=row.pk).update(step=1)
-    assert steps_left_out(dispatch=dispatch, rows=[row])[0].why.startswith("Left out. As of now: we have no")
+    assert steps_left_out(dispatch=dispatch, rows=[row])[0].why.startswith("As of now: we have no")
     row.channel, row.step = "email", 1
     dispatch.chain = list(reversed(dispatch.chain))
     ContactPoint.objects.filter(kind="phone").update(valid=True)
     (left,) = steps_left_out(dispatch=dispatch, rows=[row])
-    assert left.why == "Left out when it was planned. As of now they could be reached over it."
+    assert left.why == "As of now they could be reached over it; when it was planned they could not."
 
 
 def test_items_are_asked_for_their_own_contact_and_subject() -> None:

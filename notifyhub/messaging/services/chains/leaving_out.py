@@ -64,8 +64,8 @@ def steps_left_out(*, dispatch: Dispatch, rows: Sequence[Delivery]) -> list[Left
 
 def _sentence(reason: str, why: str) -> str:
     if not reason:
-        return _("Left out when it was planned. As of now they could be reached over it.")
-    return _("Left out. As of now: %s.") % (why or reason)
+        return _("As of now they could be reached over it; when it was planned they could not.")
+    return _("As of now: %s.") % (why or reason)
 
 
 def _judge(dispatch: Dispatch, row: Delivery, places: Sequence[int]) -> dict[int, tuple[str, int | None]]:

@@ -65,6 +65,7 @@ class PreflightNumbers(CampaignPage):
             labels = dict(Channel.choices)
             content = content_of(self.campaign)
             outlook = look_ahead(self.campaign, content, found.forecast)
+            assert self.campaign.template is not None, "without one there is no count"
             caps = cap_labels(self.campaign.template.message_class, content.chain)
             full |= {
                 "forecast": found.forecast,

@@ -16,7 +16,7 @@ from notifyhub.messaging.channels.base import Backend, SettingField
 from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.engine.limits import OFFERS
 from notifyhub.messaging.models import ProviderAccount
-from notifyhub.messaging.services.retiming import move_planned
+from notifyhub.messaging.services.retiming import Outcome, move_planned
 from notifyhub.staff.services import audit
 
 PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until")
@@ -136,11 +136,10 @@ def update_account(
             account.save()
     except IntegrityError as error:
         raise Refused(_("Another account has this name already."), field="name") from error
-    moved = {}
+    planned = Outcome()
     if (account.open_from, account.open_until, account.active) != before:
         planned = move_planned(classes=OFFERS, channels=[account.channel])
-        moved = {"batches_moved": planned.moved} if planned.moved else {}
-    audit.record(verb="update_account", obj=account, fields=touched, **moved)
+    audit.record(verb="update_account", obj=account, fields=touched, batches_moved=planned.moved)
     return account
 
 

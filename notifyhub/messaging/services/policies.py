@@ -100,7 +100,7 @@ def update_policy(
         message_class=policy.message_class,
         **{name: _plain(value) for name, value in changes.items()},
         rules={one: {k: _plain(v) for k, v in rule.items()} for one, rule in (rules or {}).items()},
-        **({"batches_moved": planned.moved} if planned.moved else {}),
+        batches_moved=planned.moved,
     )
     return Saved(policy=policy, planned=planned)
 

@@ -37,7 +37,7 @@ def move_planned(*, classes: Collection[str], channels: Collection[str]) -> Outc
             kind=JOB,
             title=_("Move planned messages to the new hours"),
             payload={"classes": sorted(classes), "channels": sorted(channels)},
-            user=User.objects.filter(pk=actor.id).first() if actor.kind == "staff" else None,
+            user=User.objects.filter(pk=actor.id or 0).first() if actor.kind == "staff" else None,
             total=waiting,
         )
         return Outcome(open=waiting, job=job)

@@ -113,7 +113,7 @@ def expect_steps(
 def _shares(chain: Sequence[Mapping[str, Any]], message_class: str) -> dict[int, tuple[float, int]]:
     """Return {place: (share that goes on, messages looked at)} of the steps that have a history."""
     steps = list(enumerate(chain))[:-1]
-    values = {
+    values: dict[str, Any] = {
         "class": message_class,
         "places": [place for place, _step in steps],
         "channels": [str(step["channel"]) for _place, step in steps],

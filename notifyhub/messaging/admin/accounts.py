@@ -143,6 +143,7 @@ class AccountPage(PageMixin, FormView):
                     account_id=self.account.pk,
                     version=data.get("expected_version"),
                     values=form.settings(),
+                    cleared=form.cleared(),
                     **plain,
                 )
             else:

@@ -18,7 +18,7 @@ MOST_VARIABLES = 16 * 1024
 LONGEST_WAIT = 30 * 86400
 # Nobody plans a message for later; such a date has the wrong century, or no end that can be reckoned.
 FURTHEST = timedelta(days=3660)
-NO_LIST = {"not_a_list": gettext_lazy("Write a list here.")}
+NO_LIST: dict[str, Any] = {"not_a_list": gettext_lazy("Write a list here.")}
 
 
 class Shape(serializers.Serializer[Any]):

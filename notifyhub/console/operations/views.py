@@ -18,6 +18,7 @@ from notifyhub.console.operations.asking import look_up_now
 from notifyhub.console.operations.page import operations
 from notifyhub.console.operations.stopping import LIFT, PLACE, who_may_lift, words_of
 from notifyhub.core.errors import Refused
+from notifyhub.core.numbers import read_number
 from notifyhub.messaging.services.circuits import probe_now
 from notifyhub.messaging.services.halts import (
     lift_halt,
@@ -131,8 +132,7 @@ def _act(request: HttpRequest, words: Any) -> HttpResponse:
 
 
 def _number(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return read_number(request.POST.get(name)) or 0
 
 
 @require_POST

@@ -14,6 +14,7 @@ from campaigns.services.audience import describe_audience
 from campaigns.services.launching import launch_campaign
 from campaigns.services.report import certify
 from campaigns.services.runs import PEOPLE, progress_of
+from notifyhub.customers.api.serializers import problems
 from notifyhub.staff.idempotency import IdempotentMixin
 
 
@@ -86,7 +87,7 @@ class CampaignDetail(APIView):
 
     required_scope = "campaigns:launch"
 
-    @extend_schema(responses=CampaignSerializer)
+    @extend_schema(responses={200: CampaignSerializer, **problems(404)})
     def get(self, request: Request, key: str) -> Response:
         """Return the campaign."""
         return Response(_shown(_campaign(key)))
@@ -97,7 +98,10 @@ class CampaignLaunch(IdempotentMixin, APIView):
 
     required_scope = "campaigns:launch"
 
-    @extend_schema(request=LaunchSerializer, responses={202: CampaignSerializer})
+    @extend_schema(
+        request=LaunchSerializer,
+        responses={202: CampaignSerializer, **problems(400, 404, 409, 413, 415, 422)},
+    )
     def post(self, request: Any, key: str) -> Response:
         """Launch and return the campaign; a second launch, or another number of people, is refused."""
         body = LaunchSerializer(data=request.data)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from notifyhub.console.health import favicon, healthz, readyz
 from notifyhub.console.metrics import metrics
+from notifyhub.core.problems import unknown_address
 
 api: list[Any] = [
     path("", include("notifyhub.customers.api_urls")),
@@ -27,5 +28,10 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include((api, "api"))),
+    # Before the pages: whoever asks for an API reads JSON, whatever the address.
+    re_path(r"^api/", unknown_address),
     path("", include("notifyhub.messaging.urls")),
 ]
+
+handler400 = "notifyhub.core.problems.bad_request"
+handler500 = "notifyhub.core.problems.server_error"

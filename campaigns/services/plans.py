@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
 from campaigns.services.audience import build_rule
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.core.keys import create_with_key
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import Template
 from notifyhub.messaging.services.dispatches import check_chain
@@ -35,16 +35,6 @@ COPIED = (
 )
 
 
-def _free_key(name: str) -> str:
-    """Return a key made of the name that no campaign has; numbered from the count of its kind."""
-    day = f"{timezone.localdate():%Y%m%d}"
-    base = slugify(name)[:44].strip("-") or f"campaign-{day}"
-    taken = set(Campaign.objects.filter(key__startswith=base).values_list("key", flat=True))
-    if base not in taken:
-        return base
-    return next(key for n in range(2, len(taken) + 3) if (key := f"{base}-{n}") not in taken)
-
-
 def _clean_name(name: str) -> str:
     name = " ".join((name or "").split())
     if not name or "\x00" in name:
@@ -59,15 +49,15 @@ def _team_of(user: User | None) -> Team | None:
 
 
 def _insert(*, name: str, owner: User | None, **fields: Any) -> Campaign:
-    for _attempt in range(3):
-        try:
-            with transaction.atomic():
-                return Campaign.objects.create(
-                    key=_free_key(name), name=name, owner=owner, owner_team=_team_of(owner), **fields
-                )
-        except IntegrityError:
-            continue  # Somebody took the same key in between; look again.
-    raise Refused(_("Another campaign with this name was made at the same moment. Save again."), field="name")
+    fallback = f"campaign-{timezone.localdate():%Y%m%d}"
+    return create_with_key(
+        Campaign.objects.all(),
+        name=name,
+        fallback=fallback,
+        owner=owner,
+        owner_team=_team_of(owner),
+        **fields,
+    )
 
 
 @transaction.atomic

@@ -17,12 +17,8 @@ from feedback.admin.page import CaseView
 from feedback.models import Case
 from feedback.services import drafts, handling, intake, notes, replies
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.core.numbers import read_number
 from notifyhub.staff.models import User
-
-
-def read_number(text: str) -> int | None:
-    """Return the number a form sent, or None."""
-    return int(text) if text.isdigit() and len(text) < 19 else None
 
 
 def read_moment(text: str) -> datetime | None:

@@ -12,6 +12,7 @@ from feedback.admin.queue import ClaimCase, QueuePage, QueueRows
 from feedback.admin.quicklog import CallerContext, CallerLookup, LogPage
 from feedback.models import Case
 from notifyhub.core.admin import ServiceAdmin
+from notifyhub.core.numbers import read_number
 
 
 @admin.register(Case)
@@ -50,6 +51,7 @@ class CaseAdmin(ServiceAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        if not object_id.isdigit() or len(object_id) > 18:
+        number = read_number(object_id)
+        if number is None:
             raise Http404
-        return CasePage.as_view(model_admin=self)(request, pk=int(object_id))
+        return CasePage.as_view(model_admin=self)(request, pk=number)

@@ -12,6 +12,7 @@ from feedback.admin.base import ServicePage
 from feedback.admin.thread import event_text
 from feedback.models import Case, CaseEvent, Category, Severity
 from feedback.services.drafts import save_draft
+from notifyhub.core.numbers import read_number
 
 TEXTS = {
     "body": _("Your text"),
@@ -38,8 +39,8 @@ def _now(case: Case, name: str) -> tuple[str, Any]:
 
 
 def _yours(name: str, value: str) -> Any:
-    if name == "category" and value.isdigit():
-        return Category.objects.filter(pk=int(value)).first() or "—"
+    if name == "category" and (number := read_number(value)) is not None:
+        return Category.objects.filter(pk=number).first() or "—"
     if name == "severity" and value in Severity.values:
         return Severity(value).label
     return value or "—"

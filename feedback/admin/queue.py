@@ -15,6 +15,7 @@ from feedback.models import Case
 from feedback.services.handling import claim_case
 from feedback.services.search import search_cases
 from notifyhub.core.errors import Refused
+from notifyhub.core.numbers import read_number
 
 PAGE = 25
 SEARCH_ROWS = 50
@@ -74,8 +75,8 @@ class QueueMixin(ServicePage):
         rows = Case.objects.visible_to(self.request.user).in_view(
             view, user=self.request.user, now=timezone.now()
         )
-        after = self.request.GET.get("after", "")
-        last = Case.objects.filter(pk=after).first() if after.isdigit() and len(after) < 19 else None
+        after = read_number(self.request.GET.get("after"))
+        last = Case.objects.filter(pk=after).first() if after is not None else None
         if view == "resolved":
             rows = rows.order_by("-resolved_at", "-id")
             if last and last.resolved_at:

@@ -18,16 +18,13 @@ from feedback.services.intake import likely_orders, log_case, open_duplicates, r
 from feedback.services.notes import log_call
 from feedback.services.triage import RAISING
 from notifyhub.core.errors import Refused
+from notifyhub.core.numbers import read_number
 from notifyhub.customers.models import ContactPoint, Customer, Order
 from notifyhub.customers.services.search import find_customers
 
 LIKELY_WITHIN = timedelta(hours=48)
 MATCHES = 5
 LONGEST_CALL = timedelta(hours=4)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() and len(text) < 19 else None
 
 
 def show_matches(customers: list[Customer]) -> list[dict[str, Any]]:
@@ -83,7 +80,7 @@ class LogPage(LogMixin):
     """GET shows the form, alone for the dialog; one POST logs the case or adds the call to an open one."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        chosen = _number(request.GET.get("customer", ""))
+        chosen = read_number(request.GET.get("customer", ""))
         customer = Customer.objects.filter(pk=chosen, state=Customer.State.ACTIVE).first() if chosen else None
         values = {"call_started_at": timezone.now().isoformat()}
         return self.show(values=values, customer=customer)
@@ -93,7 +90,7 @@ class LogPage(LogMixin):
         try:
             case = self.attach(values) if values.get("attach") else self.log(values)
         except Refused as refusal:
-            chosen = _number(values.get("customer", ""))
+            chosen = read_number(values.get("customer", ""))
             customer = Customer.objects.filter(pk=chosen).first() if chosen else None
             return self.show(values=values, customer=customer, refusal=refusal, status=422)
         url = reverse("admin:feedback_case_change", args=[case.pk])
@@ -111,8 +108,8 @@ class LogPage(LogMixin):
         return log_case(
             actor=self.request.user,  # type: ignore[arg-type]
             phone=values.get("phone", ""),
-            customer_id=_number(values.get("customer", "")),
-            category_id=_number(values.get("category", "")),
+            customer_id=read_number(values.get("customer", "")),
+            category_id=read_number(values.get("category", "")),
             summary=values.get("summary", ""),
             detail=values.get("detail", ""),
             kind=values.get("kind") or Case.Kind.COMPLAINT,
@@ -124,7 +121,7 @@ class LogPage(LogMixin):
 
     def attach(self, values: dict[str, str]) -> Case:
         """Write the call down in an open case instead of opening another."""
-        pk = _number(values["attach"])
+        pk = read_number(values["attach"])
         case = Case.objects.visible_to(self.request.user).filter(pk=pk or 0).first()
         if case is None:
             raise Refused(gettext("This case cannot be found any more. Log a new one."), field="phone")
@@ -211,6 +208,6 @@ class CallerContext(LogMixin):
     """Open cases and likely orders of the chosen caller."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        customer_id = _number(request.POST.get("customer", ""))
+        customer_id = read_number(request.POST.get("customer", ""))
         context = self.caller_context(customer_id, request.POST.get("phone", ""))
         return render(request, "feedback/log_side.html", context)

@@ -28,10 +28,11 @@ FROM messaging_batch b JOIN messaging_dispatch j ON j.id = b.dispatch_id
 WHERE b.state = 0 AND b.not_before <= statement_timestamp() AND j.state IN ('running', 'cancelling')
 GROUP BY b.priority, j.message_class
 """
+# Samples have no class.
 _TALLY = """
 SELECT coalesce(a.name, ''), coalesce(a.channel, ''), t.message_class, t.kind, sum(t.count)::bigint
 FROM messaging_sendtally t LEFT JOIN messaging_provideraccount a ON a.id = t.account_id
-WHERE t.kind NOT IN ('waiting', 'circuit') GROUP BY 1, 2, 3, 4
+WHERE t.message_class <> '' GROUP BY 1, 2, 3, 4
 """
 _ACCOUNTS = """
 SELECT a.name, a.channel, coalesce(g.circuit, 'closed'), a.rate_per_second,

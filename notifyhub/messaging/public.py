@@ -8,6 +8,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from notifyhub.core.numbers import read_number
 from notifyhub.messaging.services.preferences import (
     ONE_CLICK,
     PAGE,
@@ -76,9 +77,9 @@ class UnsubscribePage(LinkPage):
         return find_link(dispatch_id=numbers[0], delivery_id=numbers[1]), 200
 
     def _wanted(self, request: HttpRequest) -> dict[int, bool]:
-        shown = [one for one in request.POST.getlist("shown") if one.isdigit() and len(one) < 10]
         kept = set(request.POST.getlist("topic"))
-        return {int(one): one in kept for one in shown}
+        shown = ((read_number(one, digits=9), one in kept) for one in request.POST.getlist("shown"))
+        return {number: wanted for number, wanted in shown if number is not None}
 
     def _is_out(self, link: Link) -> bool:
         return any(choice.topic == link.topic and not choice.wanted for choice in topic_choices(link=link))

@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from notifyhub.console.operations.asking import may_look_up
+from notifyhub.console.operations.asking import who_can_be_asked
+from notifyhub.console.operations.parts import read_parts
 from notifyhub.console.operations.providers import read_accounts
 from notifyhub.console.operations.queues import read_queues
 from notifyhub.console.operations.reading import read_hour, rows
@@ -157,6 +158,7 @@ def operations() -> dict[str, Any]:
         "ticks": _ticks(),
         "doubt": doubt,
         "classes": _classes(),
-        "may_look_up": may_look_up(),
+        "asking": who_can_be_asked(doubt),
+        "parts": read_parts(halts),
         "review": f"{reverse('admin:messaging_delivery_changelist')}?kind=unknown&state=10",
     }

@@ -7,7 +7,9 @@ from django.utils.translation import gettext_lazy
 
 from notifyhub.console.operations.reading import MINUTES, Hour, rows
 from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.services.circuits import who_serves
 from notifyhub.messaging.services.halts import HaltLine
+from notifyhub.messaging.services.punctuality import percentile
 
 _ACCOUNTS = """
 SELECT a.id, a.name, a.channel, a.backend, a.active, a.rate_per_second, g.circuit, g.retry_at,
@@ -25,8 +27,9 @@ BAD = ("failed", "unknown", "retry")
 
 
 def read_accounts(hour: Hour, halts: list[HaltLine]) -> list[dict[str, Any]]:
-    """Return the accounts, real ones first; one query. A sandbox that a real account replaces stands by."""
+    """Return the accounts, real ones first; two queries. A sandbox that a real account replaces stands by."""
     stopped = {one.value: one for one in halts if one.scope == "account"}
+    serving = who_serves(Channel.values)
     lines = []
     for pk, name, channel, backend, active, limit, circuit, retry_at, has_real in rows(_ACCOUNTS):
         cells = _cells(hour, pk)
@@ -52,6 +55,11 @@ def read_accounts(hour: Hour, halts: list[HaltLine]) -> list[dict[str, Any]]:
                 "tone": tone,
                 "icon": icon,
                 "shut": active and not halt and circuit in ("open", "half_open"),
+                # Who took over is news about an account that does not send, whatever the reason.
+                "serving": serving[channel].words
+                if active and not standby and (halt or circuit in ("open", "half_open"))
+                else "",
+                "p95": percentile(hour.waits.get(pk, ()), 0.95),
                 "retry_at": retry_at if active and not halt else None,
                 "rate": hour.rate(hour.by_account.get((pk, "sent"))),
                 "limit": limit,

@@ -16,6 +16,7 @@ SELECT minute, priority, account_id, node, kind, sum(count)::bigint FROM messagi
 WHERE minute > %s GROUP BY 1, 2, 3, 4, 5
 """
 MINUTES = 60
+WAITED = {kind: place for place, kind in enumerate(SendTally.WAITED)}
 
 
 def rows(sql: str, params: Any = None) -> list[Any]:
@@ -34,6 +35,8 @@ class Hour:
     by_queue: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     by_account: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     by_node: dict[str, list[int]] = field(default_factory=dict)
+    # How long messages had waited that an account took, by the bounds of punctuality.
+    waits: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -57,9 +60,13 @@ def read_hour(now: datetime) -> Hour:
     queues: dict[tuple[int, str], list[int]] = defaultdict(_line)
     accounts: dict[tuple[int, str], list[int]] = defaultdict(_line)
     nodes: dict[str, list[int]] = defaultdict(_line)
+    waits: dict[int, list[int]] = defaultdict(lambda: [0] * len(WAITED))
     for minute, priority, account, node, kind, count in rows(_HOUR, [start - timedelta(seconds=1)]):
         place = int((minute - start).total_seconds() // 60)
         if not 0 <= place < MINUTES:
+            continue
+        if kind in WAITED:
+            waits[account][WAITED[kind]] += count
             continue
         queues[priority, kind][place] += count
         if kind not in SendTally.SAMPLES or kind == SendTally.CIRCUIT:
@@ -72,4 +79,5 @@ def read_hour(now: datetime) -> Hour:
         by_queue=dict(queues),
         by_account=dict(accounts),
         by_node=dict(nodes),
+        waits=dict(waits),
     )

@@ -10,13 +10,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from notifyhub.console.operations.asking import look_up_now
 from notifyhub.console.operations.page import operations
+from notifyhub.console.operations.stopping import LIFT, PLACE, who_may_lift, words_of
 from notifyhub.core.errors import Refused
+from notifyhub.core.numbers import read_number
 from notifyhub.messaging.services.circuits import probe_now
 from notifyhub.messaging.services.halts import (
     lift_halt,
@@ -26,44 +28,7 @@ from notifyhub.messaging.services.halts import (
 )
 from notifyhub.staff.services.health import examine, report_of
 
-SEE, PLACE, LIFT = "staff.view_operations", "messaging.add_halt", "messaging.change_halt"
-
-# What the dialog says by scope: title, consequence, whether a word must be typed.
-WORDS = {
-    ("class", "promotional"): (
-        gettext_lazy("Stop all promotions"),
-        gettext_lazy(
-            "No promotion leaves any more, of any campaign, until somebody lets them go on. Windows under "
-            "way end within seconds. Codes, orders and replies go on."
-        ),
-        True,
-    ),
-    ("all", ""): (
-        gettext_lazy("Pause all sending"),
-        gettext_lazy(
-            "Nothing leaves any more: no codes, no order messages, no replies. Everything waits and is sent "
-            "when somebody lets it go on."
-        ),
-        True,
-    ),
-    "channel": (
-        gettext_lazy("Stop one channel"),
-        gettext_lazy("Nothing is sent by this channel until somebody lets it go on."),
-        False,
-    ),
-    "account": (
-        gettext_lazy("Stop a provider account"),
-        gettext_lazy(
-            "Nothing goes through it. Other accounts of its channel take over; without one, it waits."
-        ),
-        False,
-    ),
-    "worker": (
-        gettext_lazy("Drain a worker"),
-        gettext_lazy("It ends what it holds and takes nothing new. Then it is safe to stop or restart."),
-        False,
-    ),
-}
+SEE = "staff.view_operations"
 
 
 def _only(request: HttpRequest, *permissions: str) -> None:
@@ -120,12 +85,13 @@ def halt(request: HttpRequest) -> HttpResponse:
     _only(request, PLACE)
     asked = request.POST if request.method == "POST" else request.GET
     scope, value = asked.get("scope", ""), asked.get("value", "")
-    found = WORDS.get((scope, value)) or WORDS.get(scope)
+    found = words_of(scope, value)
     # Translators: the word that a person types to confirm that sending stops.
     word = _("STOP")
     error = "" if found else _("There is nothing of that name to stop.")
     wrong = "reason"
-    title, text, typed = found or (_("Nothing to stop"), "", False)
+    title, text = (found.title, found.text) if found else (_("Nothing to stop"), "")
+    typed = found is not None and found.typed
     if found and request.method == "POST":
         try:
             if typed and request.POST.get("word", "").strip().casefold() != word.casefold():
@@ -145,7 +111,8 @@ def halt(request: HttpRequest) -> HttpResponse:
         "word": word,
         "scope": scope,
         "value": value,
-        "name": asked.get("name", value)[:120],
+        "name": found.name if found else value[:120],
+        "lifters": who_may_lift(),
         "reason": asked.get("reason", ""),
         "typed_word": request.POST.get("word", ""),
         "error": error,
@@ -165,8 +132,7 @@ def _act(request: HttpRequest, words: Any) -> HttpResponse:
 
 
 def _number(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return read_number(request.POST.get(name)) or 0
 
 
 @require_POST

@@ -1,6 +1,7 @@
 """Reading request bodies that nobody promised to be kind."""
 
 from collections.abc import Mapping
+from json import JSONDecodeError
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -31,3 +32,14 @@ class BoundedJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError as error:
             raise exceptions.ParseError(_("The JSON is nested too deeply.")) from error
+        except exceptions.ParseError as error:
+            raise exceptions.ParseError(_where(error.__context__)) from error
+
+
+def _where(cause: BaseException | None) -> str:
+    if isinstance(cause, JSONDecodeError):
+        return _("The body is not JSON: look at line %(line)d, character %(column)d.") % {
+            "line": cause.lineno,
+            "column": cause.colno,
+        }
+    return _("The body is not JSON in UTF-8.")

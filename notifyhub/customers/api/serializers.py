@@ -217,10 +217,23 @@ class CustomerSerializer(serializers.ModelSerializer):
 
 
 class ProblemSerializer(serializers.Serializer):
-    """An error as RFC 9457 problem+json."""
+    """An error as RFC 9457 problem+json: every answer from 400 on has this shape."""
 
     type = serializers.CharField()
-    title = serializers.CharField()
+    title = serializers.CharField(help_text="In a word; the same for each status.")
     status = serializers.IntegerField()
-    detail = serializers.CharField(allow_blank=True)
-    errors = serializers.DictField(required=False)  # type: ignore[assignment]
+    detail = serializers.CharField(help_text="A sentence for people, in the language of Accept-Language.")
+    code = serializers.CharField(required=False, help_text="For programs, where the status says too little.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False,
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text=(
+            "What is wrong where, by the path of the input: `channels`, `channels.0.wait`, "
+            "`recipients.3.phone`; `non_field_errors` is the request as a whole."
+        ),
+    )
+
+
+def problems(*codes: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
+    """Return the errors of an address for its schema: those of `codes`, and those that all have."""
+    return {(code, "application/problem+json"): ProblemSerializer for code in sorted({401, 403, 429, *codes})}

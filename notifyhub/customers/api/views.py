@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifyhub.core.problems import problem
+from notifyhub.core.problems import flat, problem
 from notifyhub.customers.api import schema as schema
 from notifyhub.customers.api import serializers as shapes
 from notifyhub.customers.api.parsing import BoundedJSONParser
@@ -22,9 +22,7 @@ from notifyhub.staff.idempotency import IdempotentMixin
 from notifyhub.staff.services import audit
 
 ItemErrors = list[dict[str, Any]]
-_PROBLEMS = {
-    (code, "application/problem+json"): shapes.ProblemSerializer for code in (400, 401, 403, 413, 422, 429)
-}
+_PROBLEMS = shapes.problems(400, 409, 413, 415, 422)
 
 
 class CustomersView(IdempotentMixin, APIView):
@@ -59,7 +57,7 @@ class CustomersView(IdempotentMixin, APIView):
             if serializer.is_valid():
                 rows.append(serializer.as_row(index))
             else:
-                errors.append({"index": index, "errors": serializer.errors})
+                errors.append({"index": index, "errors": flat(serializer.errors)})
         outcome = upsert_customers(rows=rows, then=_audit_upsert) if rows else Outcome()
         for refused in outcome.problems:
             sentence = reason_of(refused.code, refused.params)
@@ -87,7 +85,7 @@ class CustomerView(APIView):
         tags=["customers"],
         responses={
             200: shapes.CustomerSerializer,
-            (404, "application/problem+json"): shapes.ProblemSerializer,
+            **shapes.problems(404),
         },
         summary="Read one customer, phone and email masked",
     )
@@ -139,7 +137,7 @@ class EventsView(IdempotentMixin, APIView):
                 events.append(EventIn(**said, source=f"api:{key.prefix}"))
                 places.append(index)
             else:
-                errors.append({"index": index, "errors": serializer.errors})
+                errors.append({"index": index, "errors": flat(serializer.errors)})
         result = record_events(events) if events else EventsResult()
         errors += [
             {"index": places[p.index], "errors": {p.field or "non_field_errors": [p.message]}}

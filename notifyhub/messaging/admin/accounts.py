@@ -33,6 +33,7 @@ from notifyhub.messaging.services.accounts import (
     update_account,
     usual_hours,
 )
+from notifyhub.messaging.services.circuits import who_serves
 from notifyhub.messaging.services.receipts import receipt_address
 
 # Kept in memory for tests and benches; nobody configures it by hand.
@@ -128,6 +129,9 @@ class AccountPage(PageMixin, FormView):
             backend_label=self.backend.label if self.backend else "",
             channel_label=Channel(self.channel).label if self.channel in Channel.values else "",
             gate=gate,
+            serving=who_serves([self.channel])[self.channel]
+            if gate and gate.circuit != AccountGate.Circuit.CLOSED
+            else None,
             hook_url=receipt_address(self.account) if self.account and may else "",
             gate_tone=CIRCUIT_TONES.get(gate.circuit, "grey") if gate else "grey",
             may_save=may,
@@ -143,6 +147,7 @@ class AccountPage(PageMixin, FormView):
                     account_id=self.account.pk,
                     version=data.get("expected_version"),
                     values=form.settings(),
+                    cleared=form.cleared(),
                     **plain,
                 )
             else:

@@ -1,10 +1,11 @@
 """The shapes of the messages API; what they mean is in their help texts, which the schema shows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from notifyhub.core.errors import Refused
@@ -15,9 +16,18 @@ from notifyhub.messaging.services.requests import AttachmentIn, Recipient, read_
 MOST_RECIPIENTS = 1000
 MOST_VARIABLES = 16 * 1024
 LONGEST_WAIT = 30 * 86400
+# Nobody plans a message for later; such a date has the wrong century, or no end that can be reckoned.
+FURTHEST = timedelta(days=3660)
+NO_LIST: dict[str, Any] = {"not_a_list": gettext_lazy("Write a list here.")}
 
 
-class RecipientSerializer(serializers.Serializer[Any]):
+class Shape(serializers.Serializer[Any]):
+    """An object of the request; what is none is refused in words that a caller of any language knows."""
+
+    default_error_messages = {"invalid": gettext_lazy("Write an object of names and values here.")}
+
+
+class RecipientSerializer(Shape):
     """Who gets it: named by exactly one of customer, phone and email."""
 
     customer = serializers.CharField(required=False, max_length=64, help_text="The platform's number.")
@@ -40,7 +50,7 @@ class RecipientSerializer(serializers.Serializer[Any]):
         return value
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class StepSerializer(Shape):
     """One step of the fallback chain."""
 
     channel = serializers.ChoiceField(choices=Channel.choices)
@@ -53,27 +63,31 @@ class StepSerializer(serializers.Serializer[Any]):
     until = serializers.ChoiceField(choices=("delivered", "read"), required=False)
 
 
-class TextSerializer(serializers.Serializer[Any]):
+class TextSerializer(Shape):
     """A text without template."""
 
     subject = serializers.CharField(required=False, max_length=200, allow_blank=True)
     body = serializers.CharField(max_length=20_000)
 
 
-class AttachmentSerializer(serializers.Serializer[Any]):
+class AttachmentSerializer(Shape):
     """A file for transactional mail: PDF, PNG, JPEG, GIF, TXT, CSV or ICS."""
 
     name = serializers.CharField(max_length=150)
     content = serializers.CharField(help_text="In base64; at most 5 MB together.")
 
 
-class MessagesInSerializer(serializers.Serializer[Any]):
+class MessagesInSerializer(Shape):
     """One message to up to 1000 recipients."""
 
     template = serializers.CharField(required=False, max_length=60, help_text="The key of a template.")
     text = TextSerializer(required=False, help_text="Instead of a template; transactional only.")
-    channels = StepSerializer(many=True, help_text="By priority: the next is used when one fails.")
-    recipients = RecipientSerializer(many=True)
+    channels = StepSerializer(
+        many=True,
+        error_messages={"not_a_list": gettext_lazy("Write a list of steps here, each with its channel.")},
+        help_text="By priority: the next is used when one fails.",
+    )
+    recipients = RecipientSerializer(many=True, error_messages=NO_LIST)
     title = serializers.CharField(required=False, max_length=200, help_text="Shown to staff.")
     subject_ref = serializers.CharField(required=False, max_length=80)
     send_at = serializers.DateTimeField(required=False, help_text="With its zone; now if left out.")
@@ -83,13 +97,21 @@ class MessagesInSerializer(serializers.Serializer[Any]):
     )
     urgent = serializers.BooleanField(required=False, help_text="A service message ignores quiet hours.")
     bulk = serializers.BooleanField(required=False, help_text="Waits behind codes and orders.")
-    attachments = AttachmentSerializer(many=True, required=False)
+    attachments = AttachmentSerializer(many=True, required=False, error_messages=NO_LIST)
 
     def validate_recipients(self, value: list[Any]) -> list[Any]:
         """Return the recipients if there are some and not too many."""
         if not 0 < len(value) <= MOST_RECIPIENTS:
             raise serializers.ValidationError(_("Name 1 to %d recipients.") % MOST_RECIPIENTS)
         return value
+
+    def validate_send_at(self, value: datetime) -> datetime:
+        """Return the moment if one may plan for it."""
+        return _near(value)
+
+    def validate_expires_at(self, value: datetime) -> datetime:
+        """Return the moment if one may plan for it."""
+        return _near(value)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Look at what belongs together."""
@@ -112,6 +134,12 @@ class MessagesInSerializer(serializers.Serializer[Any]):
         if "text" in said:
             said["text"] = dict(said["text"])
         return {**said, "attachments": files}
+
+
+def _near(moment: datetime) -> datetime:
+    if moment > timezone.now() + FURTHEST:
+        raise serializers.ValidationError(_("Choose a time within the next ten years."))
+    return moment
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):

@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifyhub.core.errors import Refused
-from notifyhub.core.problems import problem
+from notifyhub.core.problems import WHOLE, problem
 from notifyhub.customers.api.parsing import BoundedJSONParser
-from notifyhub.customers.api.serializers import ProblemSerializer
+from notifyhub.customers.api.serializers import problems
 from notifyhub.messaging.api import serializers as shapes
 from notifyhub.messaging.engine.counts import COLUMNS
 from notifyhub.messaging.services.dispatches import progress
@@ -26,8 +26,6 @@ from notifyhub.messaging.services.requests import (
     outcomes_of,
 )
 from notifyhub.staff.idempotency import IdempotentMixin
-
-_PROBLEMS = {(code, "application/problem+json"): ProblemSerializer for code in (400, 401, 403, 413, 422, 429)}
 
 
 class MessagesView(IdempotentMixin, APIView):
@@ -40,7 +38,7 @@ class MessagesView(IdempotentMixin, APIView):
         operation_id="messages_send",
         tags=["messages"],
         request=shapes.MessagesInSerializer,
-        responses={202: shapes.AcceptedSerializer, **_PROBLEMS},
+        responses={202: shapes.AcceptedSerializer, **problems(400, 409, 413, 415, 422)},
         summary="Send one message to up to 1000 recipients",
         description=(
             "202 means kept: each recipient ends in exactly one state. All recipients are taken or none. "
@@ -55,14 +53,12 @@ class MessagesView(IdempotentMixin, APIView):
         try:
             accepted = accept_messages(key=key, **serializer.as_arguments())
         except RecipientsRefused as refusal:
-            errors = {str(one.index): {one.field: [one.message]} for one in refusal.problems[:100]}
-            return problem(
-                status_code=422, title=_("Not accepted"), detail=str(refusal), errors={"recipients": errors}
-            )
+            errors = {f"recipients.{one.index}.{one.field}": [one.message] for one in refusal.problems[:100]}
+            return problem(status_code=422, detail=str(refusal), errors=errors)
         except Refused as refusal:
-            field = {"chain": "channels"}.get(refusal.field or "", refusal.field or "non_field_errors")
+            field = {"chain": "channels"}.get(refusal.field or "", refusal.field or WHOLE)
             errors_of = {field: [str(refusal)]}
-            return problem(status_code=422, title=_("Not accepted"), detail=str(refusal), errors=errors_of)
+            return problem(status_code=422, detail=str(refusal), errors=errors_of)
         return Response(
             {
                 "id": accepted.dispatch.key,
@@ -82,7 +78,7 @@ class RequestView(APIView):
     @extend_schema(
         operation_id="messages_read",
         tags=["messages"],
-        responses={200: shapes.RequestSerializer, **_PROBLEMS},
+        responses={200: shapes.RequestSerializer, **problems(400, 404)},
         summary="What became of the messages of a request",
         description="Up to 1000 messages; `?after=` takes the last recipient seen.",
     )

@@ -121,8 +121,9 @@ class Unreadable(ValueError):
 class SettingField:
     """One setting of an account, from which its form is made.
 
-    `kind` is text, lines, integer, boolean, choice, email, host or url; a secret one is stored encrypted and
-    never shown.
+    `kind` is text, lines, integer, boolean, choice, email, host, domain or url; a secret one is stored
+    encrypted and never shown. `group` is the part of the form it stands in (see GROUPS); an integer lies
+    between `least` and `most`.
     """
 
     name: str
@@ -133,6 +134,13 @@ class SettingField:
     default: Any = ""
     choices: tuple[tuple[str, Any], ...] = ()
     help_text: Any = ""
+    group: str = "connection"
+    least: int = 0
+    most: int = 1_000_000
+
+
+# The parts of an account's form, in their order.
+GROUPS = ("connection", "sender", "security", "dkim", "templates", "receipts", "advanced")
 
 
 def always() -> bool:

@@ -34,7 +34,7 @@ TEMPLATES: dict[str, tuple[str, str, str, Texts]] = {
                 "Hot pot season: 30 off 120",
                 "Order hot pot tonight in {{ customer.city }} and save ¥30.",
             ),
-            ("sms", "zh-hans"): ("", "秋冬火锅季，满120减30，今晚下单送到家。详情见App 拒收请回复R"),
+            ("sms", "zh-hans"): ("", "火锅季满120减30 https://luan.example/hotpot 拒收请回复R"),
             ("email", "zh-hans"): (
                 "{{ customer.name | default: '您好' }}，今晚吃火锅吗？满 120 减 30",
                 _mail(

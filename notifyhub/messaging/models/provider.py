@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 
 from notifyhub.core.fields import EncryptedTextField
@@ -54,9 +55,10 @@ class AccountGate(models.Model):
     """
 
     class Circuit(models.TextChoices):
-        CLOSED = "closed", _("Closed")
-        OPEN = "open", _("Open")
-        HALF_OPEN = "half_open", _("Half-open")
+        # A case is open in another word.
+        CLOSED = "closed", pgettext_lazy("circuit", "Closed")
+        OPEN = "open", pgettext_lazy("circuit", "Open")
+        HALF_OPEN = "half_open", pgettext_lazy("circuit", "Half-open")
 
     account = models.OneToOneField(
         ProviderAccount, models.CASCADE, primary_key=True, related_name="gate", verbose_name=_("account")

@@ -12,11 +12,13 @@ class SendTally(models.Model):
 
     Older minutes are folded into hours and, at last, into the row of 1970, so that sums over all rows only
     ever grow. `kind` is one of DeliveryEvent, or one of the samples below: `waiting` is how many messages
-    were due and waited, `circuit` how often in that minute the account's circuit was found open.
+    were due and waited, `circuit` how often in that minute the account's circuit was found open, and
+    `waited00` to `waited19` how many the account was handed by how long they had waited (see BOUNDS).
     """
 
     WAITING, CIRCUIT = "waiting", "circuit"
-    SAMPLES = (WAITING, CIRCUIT)
+    WAITED = tuple(f"waited{place:02}" for place in range(20))
+    SAMPLES = (WAITING, CIRCUIT, *WAITED)
 
     minute = models.DateTimeField(_("minute"))
     message_class = models.CharField(_("message class"), max_length=15, choices=MessageClass, blank=True)

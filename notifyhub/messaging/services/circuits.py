@@ -1,4 +1,4 @@
-"""What a person may do about an account that is cut off."""
+"""What a person may do about an account that is cut off, and who serves its channel meanwhile."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -6,9 +6,12 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.accounts.serving import Serving, who_serves
 from notifyhub.messaging.models import AccountGate
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.staff.services import audit
+
+__all__ = ["Serving", "probe_now", "who_serves"]
 
 
 @transaction.atomic

@@ -17,9 +17,10 @@ PERSON_AFTER = timedelta(hours=24)
 
 # Found through the events, and looked up by key: never by a scan of the ledger.
 _DOUBT = f"""
-SELECT e.code = 'worker_died' AS died, e.account_id, a.name,
+SELECT e.code = 'worker_died' AS died, a.id, a.name,
        CASE WHEN e.code = 'worker_died' THEN split_part(e.worker, ':', 1) ELSE '' END AS node,
-       count(*), min(e.at), count(*) FILTER (WHERE e.at < %(old)s), count(DISTINCT e.dispatch_id)
+       count(*), min(e.at), count(*) FILTER (WHERE e.at < %(old)s), count(DISTINCT e.dispatch_id),
+       coalesce(a.backend, ''), coalesce(a.active, FALSE)
 FROM (
     SELECT DISTINCT ON (v.dispatch_id, v.delivery_id) v.* FROM (
         SELECT dispatch_id, delivery_id, at, account_id, code, worker FROM messaging_deliveryevent
@@ -31,17 +32,20 @@ CROSS JOIN LATERAL (
     WHERE r.dispatch_id = e.dispatch_id AND r.id = e.delivery_id AND r.state = %(unknown)s LIMIT 1
 ) d
 LEFT JOIN messaging_provideraccount a ON a.id = coalesce(e.account_id, d.account_id)
-GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC
+GROUP BY 1, 2, 3, 4, 9, 10 ORDER BY 5 DESC
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """Messages in doubt for one reason."""
+    """Messages in doubt for one reason; without `account` nobody knows through which they went."""
 
     words: str
     count: int
     since: datetime
+    account: str = ""
+    backend: str = ""
+    active: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,14 @@ def messages_in_doubt() -> Doubt:
         cursor.execute(_DOUBT, values)
         rows = cursor.fetchall()
     causes = [
-        Cause(words=_words(died=row[0], account=row[2], node=row[3]), count=row[4], since=row[5])
+        Cause(
+            words=_words(died=row[0], account=row[2], node=row[3]),
+            count=row[4],
+            since=row[5],
+            account=row[2] or "",
+            backend=row[8],
+            active=row[9],
+        )
         for row in rows
     ]
     count = sum(cause.count for cause in causes)

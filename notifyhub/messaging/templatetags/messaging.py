@@ -1,9 +1,11 @@
 """How messages are shown on any page: state chips and channel icons."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from notifyhub.core.templatetags.nh import chip
@@ -12,6 +14,8 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, DISPATCH_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, Dispatch
 
 register = template.Library()
+
+_CLICK = re.compile(r"https?://[^\s<>\"'/]+(/c/[\w-]{16})(?![\w-])")
 
 STATE_ICONS = {
     Delivery.State.UNKNOWN: "help",
@@ -47,6 +51,26 @@ def channel_icon(channel: str) -> SafeString:
         one.label,
         CHANNEL_ICONS[one],
     )
+
+
+@register.filter
+def bare_url(url: str) -> str:
+    """Return where an address leads, without its scheme and its query."""
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path.rstrip('/')}"
+
+
+@register.filter
+def with_clicks(text: str) -> SafeString:
+    """Return the text with those of its links that count clicks to be clicked, each in a new tab."""
+    out: list[Any] = []
+    at = 0
+    for match in _CLICK.finditer(text or ""):
+        # Our own address, whatever name the house had when the text was sent.
+        link = format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', match[1], match[0])
+        out += [text[at : match.start()], link]
+        at = match.end()
+    return format_html_join("", "{}", ((piece,) for piece in [*out, (text or "")[at:]]))
 
 
 @register.simple_tag(takes_context=True)

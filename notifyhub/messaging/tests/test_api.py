@@ -132,9 +132,11 @@ def test_all_recipients_are_taken_or_none(api: Api) -> None:
             {"customer": "C1", "phone": "13800001111"},
         ],
     }
-    found = errors(api.post(wrong))["recipients"]
-    assert sorted(found) == ["1", "2", "3", "4"]
-    assert "no customer" in found["1"]["customer"][0]
+    found = errors(api.post(wrong))
+    assert sorted(found) == [
+        f"recipients.{place}" for place in ("1.customer", "2.email", "3.customer", "4.customer")
+    ]
+    assert "no customer" in found["recipients.1.customer"][0]
     assert not Dispatch.objects.exists()
     assert Customer.objects.count() == 1
 
@@ -164,7 +166,8 @@ def test_all_recipients_are_taken_or_none(api: Api) -> None:
 )
 def test_a_mistake_is_named_where_it_was_made(api: Api, change: dict[str, Any], field: str) -> None:
     make_customer(external_id="C1", email="auto")
-    assert field in errors(api.post({**code_to(customer="C1"), **change}))
+    found = errors(api.post({**code_to(customer="C1"), **change}))
+    assert {where.partition(".")[0] for where in found} == {field}
     assert not Dispatch.objects.exists()
 
 

@@ -197,10 +197,14 @@ def test_the_first_channel_of_the_chain_that_passes_is_taken() -> None:
 
 
 def test_a_channel_that_policy_or_template_leave_out_is_not_used() -> None:
-    version = make_version(("sms", "en"))
+    version = make_version(("sms", "en"), ("email", "en"))
     (customer,) = make_recipients("auto", topic=version.template.topic)
     facts = {"topic": version.template.topic, "template_version": version, "text": None}
-    assert verdict_on(customer, plan(**facts)) == "no_content"
+    accepted = dispatch_to(**facts)
+    # Jobs without a text are refused; those of before this rule are planned all the same.
+    version.contents.filter(channel="email").delete()
+    plan_dispatch(dispatch_id=accepted.pk)
+    assert verdict_on(customer, accepted) == "no_content"
     SendingPolicy.objects.filter(message_class="promotional").update(channels=["push"])
     assert verdict_on(customer, plan(**facts, chain=[{"channel": "sms"}])) == "channel_not_allowed"
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.core.keys import create_with_key
 from notifyhub.messaging.models import Content, Template, TemplateVersion
 from notifyhub.reminders.models import Reminder, ReminderRule, ReminderStep
 from notifyhub.staff.models import User
@@ -30,9 +30,6 @@ DEFAULT_STOPS: dict[str, tuple[str, ...]] = {
     Anchor.ORDER_PROMISED: SERVICE_STOPS,
 }
 FIELDS = ("name", "anchor", "attribute", "lines", "stop_states", "chain", "grace_hours", "owner_team")
-
-# More than this many people saving one name at the same moment are asked to save again.
-INSERTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +86,6 @@ def _write_steps(rule: ReminderRule, steps: Sequence[StepSpec]) -> None:
     rule.steps.exclude(number__in=kept).delete()
 
 
-def _free_key(name: str) -> str:
-    base = slugify(name)[:50] or "rule"
-    key, n = base, 1
-    while ReminderRule.objects.filter(key=key).exists():
-        n += 1
-        key = f"{base}-{n}"
-    return key
-
-
 def find_unsendable(rule: ReminderRule) -> list[str]:
     """Return a sentence for each template of the rule that cannot be sent as it stands."""
     templates = {step.template_id: step.template for step in rule.steps.select_related("template")}
@@ -129,20 +117,10 @@ def create_rule(
     Without `stop_states` it gets those that its date suggests.
     """
     data = {"stop_states": list(DEFAULT_STOPS.get(data["anchor"], ())), **data}
-    rule = _insert(owner=owner, **_values(data, steps))
+    rule = create_with_key(ReminderRule.objects.all(), fallback="rule", owner=owner, **_values(data, steps))
     _write_steps(rule, steps)
     audit.record(verb="create_reminder_rule", obj=rule)
     return rule
-
-
-def _insert(**values: Any) -> ReminderRule:
-    for _attempt in range(INSERTS):
-        try:
-            with transaction.atomic():
-                return ReminderRule.objects.create(key=_free_key(values["name"]), **values)
-        except IntegrityError:
-            continue  # Somebody took the same key in between; look again.
-    raise Refused(_("Others gave rules this name at the same moment. Save again."), field="name")
 
 
 @transaction.atomic

@@ -58,13 +58,18 @@ class _NothingDue(Exception):
 def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
     """Hand the due rows of one step to messaging under one dispatch; return how many.
 
-    A step whose template has no published version waits: its rows stay planned until the grace ends.
+    A step whose template has no published version, or no text for any channel of the rule, waits: its rows
+    stay planned until the grace ends. Channels of the rule that the template has no text for are left out.
     Raises Refused if messaging does not take the dispatch; nothing is handed over then.
     """
     version = TemplateVersion.objects.filter(
         template_id=step.template_id, state=TemplateVersion.State.PUBLISHED
     ).first()
     if version is None:
+        return 0
+    written = set(version.contents.values_list("channel", flat=True))
+    chain = [{"channel": channel} for channel in rule.chain if channel in written]
+    if not chain:
         return 0
     # The line on the message's page is kept as text, in the language of those who answer for the rule.
     with translation.override(rule.owner.language if rule.owner else settings.LANGUAGE_CODE):
@@ -79,7 +84,7 @@ def send_step(*, rule: ReminderRule, step: ReminderStep) -> int:
                 message_class=step.template.message_class,
                 topic=step.template.topic,
                 template_version=version,
-                chain=[{"channel": channel} for channel in rule.chain],
+                chain=chain,
                 audience={"kind": "items"},
                 priority=Priority.BULK,
                 expires_at=timezone.now() + timedelta(hours=max(rule.grace_hours, 1)),

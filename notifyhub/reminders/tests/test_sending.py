@@ -149,9 +149,9 @@ def test_a_rule_that_messaging_refuses_keeps_no_other_from_going() -> None:
     _make_due()
     odd = make_rule(spec(2, "hours"))
     good = make_rule(spec(2, "hours"), name="Second")
-    ReminderRule.objects.filter(pk=odd.pk).update(chain=["pigeon"])
+    ReminderRule.objects.filter(pk=odd.pk).update(chain=[*odd.chain, *odd.chain])
     plan_reminders()
-    with pytest.raises(Refused, match="unknown"):
+    with pytest.raises(Refused, match="named twice"):
         send_due_reminders()
     found = set(Reminder.objects.values_list("rule", "state"))
     assert found == {(odd.pk, "planned"), (good.pk, "dispatched")}
@@ -203,3 +203,17 @@ def test_two_plans_at_once_make_each_row_once() -> None:
 
     assert failures == []
     assert Reminder.objects.filter(state="planned").count() == 80
+
+
+def test_a_channel_without_a_text_is_left_out_and_with_none_the_rows_wait() -> None:
+    _make_due()
+    rule = make_rule(spec(2, "hours"))
+    ReminderRule.objects.filter(pk=rule.pk).update(chain=["wechat", *rule.chain])
+    plan_reminders()
+    send_due_reminders()
+    assert Dispatch.objects.get(origin_kind="reminder").chain == [{"channel": one} for one in rule.chain]
+    other = make_rule(spec(2, "hours"), name="Second")
+    ReminderRule.objects.filter(pk=other.pk).update(chain=["wechat"])
+    plan_reminders()
+    assert send_due_reminders() == 0
+    assert set(Reminder.objects.filter(rule=other).values_list("state", flat=True)) == {"planned"}

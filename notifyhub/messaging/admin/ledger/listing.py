@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from notifyhub.core.admin import PageMixin
+from notifyhub.core.numbers import read_number
 from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.search import find_customers
@@ -21,21 +22,17 @@ from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
 from notifyhub.messaging.services.ledger import LedgerQuery, list_messages, show_origins
 
 
-def _number(value: str) -> int | None:
-    return int(value) if value.isdigit() and len(value) < 19 else None
-
-
 def read_query(get: Any) -> LedgerQuery:
     """Return the query of the address; what makes no sense is left out."""
-    state = _number(get.get("state", ""))
+    state = read_number(get.get("state", ""))
     try:
         day = date.fromisoformat(get.get("day", ""))
     except ValueError:
         day = None
     kind, channel, reason = get.get("kind", ""), get.get("channel", ""), get.get("reason", "")
     return LedgerQuery(
-        dispatch_id=_number(get.get("dispatch", "")),
-        customer_id=_number(get.get("customer", "")),
+        dispatch_id=read_number(get.get("dispatch", "")),
+        customer_id=read_number(get.get("customer", "")),
         kind=kind if kind in DeliveryEvent.Kind.values else "",
         day=day if day and 2000 < day.year < 3000 else None,
         channel=channel if channel in Channel.values else "",

@@ -32,6 +32,7 @@ from notifyhub.messaging.services.ledger import (
 )
 from notifyhub.messaging.services.previews import identity_for
 from notifyhub.messaging.services.reasons import explain
+from notifyhub.messaging.services.showing import for_staff
 
 Kind = DeliveryEvent.Kind
 KIND_LOOKS = {
@@ -124,7 +125,9 @@ class MessagePage(PageMixin, TemplateView):
             (self.title, self._dispatch_url(dispatch)),
             (delivery.reference, ""),
         ]
-        rendered = unpack_and_show(dispatch, delivery)
+        rendered, switched_off = unpack_and_show(dispatch, delivery), False
+        if rendered is not None:
+            rendered, switched_off = for_staff(rendered)
         events = events_of(delivery)
         accounts = ProviderAccount.objects.in_bulk(
             {one.account_id for one in events if one.account_id} | {delivery.account_id or 0}
@@ -171,6 +174,7 @@ class MessagePage(PageMixin, TemplateView):
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),
             rendered=rendered,
+            switched_off=switched_off,
             mail_url=mail_url,
             identity=identity_for(channel=delivery.channel, message_class=dispatch.message_class),
             panels=[
@@ -197,7 +201,7 @@ class MailFrame(PageMixin):
         rendered = unpack_and_show(dispatch, delivery)
         if rendered is None or not rendered.html:
             return frame_response(plain_page(_("Nothing to show.")))
-        return frame_response(rendered.html)
+        return frame_response(for_staff(rendered)[0].html or "")
 
 
 class MessagePanel(PageMixin):

@@ -1,5 +1,7 @@
 """The sandbox: what would have arrived, as a phone and a mail client show it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -10,8 +12,10 @@ from django.views.generic import TemplateView
 from notifyhub.core.admin import PageMixin
 from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, ProviderAccount
+from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
+from notifyhub.messaging.rendering.program import Rendered
 from notifyhub.messaging.services.copies import show_many
+from notifyhub.messaging.services.showing import for_staff, tracked_links
 
 LOOKED = 300
 SHOWN = 12
@@ -31,6 +35,26 @@ def latest_in_sandbox() -> list[Delivery]:
     )
     found = [row for row in rows if (row.dispatch_id, row.pk) in wanted]
     return sorted(found, key=lambda row: (row.settled_at or row.send_at, row.pk), reverse=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """A message as the sandbox shows it; `links` are those that count clicks, (path, where it leads)."""
+
+    row: Delivery
+    rendered: Rendered | None
+    name: str
+    dispatch: Dispatch
+    links: list[tuple[str, str]]
+
+
+def urls_of(dispatches: Iterable[Dispatch]) -> dict[int, list[str]]:
+    """Return the counted addresses of the dispatches' template versions, by number, in one query."""
+    found: dict[int, list[str]] = {}
+    rows = Link.objects.filter(template_version_id__in={one.template_version_id for one in dispatches})
+    for version, url in rows.order_by("number").values_list("template_version_id", "url"):
+        found.setdefault(version, []).append(url)
+    return found
 
 
 class SandboxPage(PageMixin, TemplateView):
@@ -56,9 +80,20 @@ class SandboxPage(PageMixin, TemplateView):
             )
         }
         shown = show_many([(dispatches[row.dispatch_id], row) for row in rows])
+        urls = urls_of(dispatches.values())
         items = {
             channel: [
-                (row, shown.get(row.reference), names.get(row.customer_id, ""), dispatches[row.dispatch_id])
+                Arrived(
+                    row=row,
+                    rendered=for_staff(shown[row.reference])[0] if row.reference in shown else None,
+                    name=names.get(row.customer_id, ""),
+                    dispatch=dispatches[row.dispatch_id],
+                    links=tracked_links(
+                        dispatches[row.dispatch_id],
+                        row,
+                        urls.get(dispatches[row.dispatch_id].template_version_id or 0, ()),
+                    ),
+                )
                 for row in kept
             ]
             for channel, kept in by_channel.items()

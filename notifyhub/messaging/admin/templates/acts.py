@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.core.numbers import read_number
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.admin.templates.studio import (
@@ -26,10 +27,6 @@ from notifyhub.messaging.rendering.plain import html_to_text
 from notifyhub.messaging.services import templates as service
 from notifyhub.messaging.services.trials import send_test
 from notifyhub.staff.models import Team
-
-
-def _whole(value: str | None) -> int | None:
-    return int(value) if value and value.isdigit() and len(value) < 10 else None
 
 
 def _studio_url(template: Template, channel: str = "", language: str = "") -> str:
@@ -80,7 +77,7 @@ class SaveText(Act):
             preheader=post.get("preheader", ""),
             # Browsers send CRLF; a template keeps its lines as they were typed.
             body=post.get("body", "").replace("\r\n", "\n"),
-            version=_whole(post.get("version")) or 0,
+            version=read_number(post.get("version"), digits=9) or 0,
             author=request.user,  # type: ignore[arg-type]
         )
 
@@ -181,13 +178,17 @@ class Settings(Act):
             raise Refused(_("Give it a name."))
         changes: dict[str, Any] = {"name": name}
         if "topic" in post:
-            changes["topic"] = Topic.objects.filter(pk=_whole(post["topic"]) or 0).first()
+            changes["topic"] = Topic.objects.filter(pk=read_number(post["topic"], digits=9) or 0).first()
         if "owner_team" in post:
-            changes["owner_team"] = Team.objects.filter(pk=_whole(post["owner_team"]) or 0).first()
+            changes["owner_team"] = Team.objects.filter(
+                pk=read_number(post["owner_team"], digits=9) or 0
+            ).first()
         if "tracking_shown" in post:
             changes["track_links"] = "track_links" in post
         service.update_template(
-            template_id=template.pk, changes=changes, version=_whole(post.get("expected_version"))
+            template_id=template.pk,
+            changes=changes,
+            version=read_number(post.get("expected_version"), digits=9),
         )
         return _("Saved.")
 
@@ -220,7 +221,7 @@ class Publish(Act):
         version = service.publish(
             template_id=template.pk,
             note=request.POST.get("note", "").strip(),
-            number=_whole(request.POST.get("number")),
+            number=read_number(request.POST.get("number"), digits=9),
             user=request.user,  # type: ignore[arg-type]
         )
         return _("v%d is live.") % version.number

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from notifyhub.core.admin import PageMixin
+from notifyhub.core.numbers import read_number
 from notifyhub.customers.models import Customer, Topic
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT, VERSION_TONES
@@ -167,8 +168,8 @@ def customer_for(request: HttpRequest, value: str = "", *, shuffle: bool = False
     if not request.user.has_perm("customers.view_customer"):
         return sample_customer()
     chosen = None
-    if value.isdigit() and len(value) < 19 and not shuffle:
-        chosen = Customer.objects.filter(pk=value, state=Customer.State.ACTIVE).first()
+    if (number := read_number(value)) is not None and not shuffle:
+        chosen = Customer.objects.filter(pk=number, state=Customer.State.ACTIVE).first()
     return chosen or random_customer() or sample_customer()
 
 

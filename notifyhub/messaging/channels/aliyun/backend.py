@@ -63,6 +63,7 @@ class AliyunSmsBackend(HttpBackend):
             help_text=_(
                 "Approved by the vendor, without 【】. Used where no sender identity says otherwise."
             ),
+            group="sender",
         ),
         SettingField(
             name="template_code",
@@ -71,8 +72,9 @@ class AliyunSmsBackend(HttpBackend):
                 "Code of a vendor template that consists of one parameter. Messages of templates that are "
                 "not listed below go through it as a whole; without it they fail."
             ),
+            group="templates",
         ),
-        SettingField(name="text_parameter", label=_("Its parameter"), default="content"),
+        SettingField(name="text_parameter", label=_("Its parameter"), default="content", group="templates"),
         SettingField(
             name="templates",
             label=_("Vendor templates"),
@@ -82,6 +84,7 @@ class AliyunSmsBackend(HttpBackend):
                 "our variables. Example: login-code zh-hans SMS_154950909 code=code. The vendor sends the "
                 "text it approved, so keep both the same."
             ),
+            group="templates",
         ),
         SettingField(
             name="receipt_number",
@@ -92,6 +95,7 @@ class AliyunSmsBackend(HttpBackend):
                 "The vendor signs no receipts: a secret in their address tells them from forged "
                 "ones. Another number makes a new address, and the old one is refused."
             ),
+            group="receipts",
         ),
         *HTTP_FIELDS,
     )

@@ -32,12 +32,23 @@ ANSWER_LIMIT = 64 * 1024
 KEEP_ALIVE = 4.0
 
 HTTP_FIELDS = (
-    SettingField(name="connections", label=_("Connections per worker"), kind="integer", default=16),
+    SettingField(
+        name="connections",
+        label=_("Connections per worker"),
+        kind="integer",
+        default=16,
+        least=1,
+        most=600,
+        group="advanced",
+    ),
     SettingField(
         name="timeout",
         label=_("Patience, seconds"),
         kind="integer",
         default=15,
+        least=1,
+        most=600,
+        group="advanced",
         help_text=_("Giving up too soon leaves messages in doubt."),
     ),
 )
@@ -56,9 +67,6 @@ class HttpBackend(Backend):
     @classmethod
     def check_settings(cls, settings: Mapping[str, Any]) -> None:
         check_endpoint(str(settings.get(cls.endpoint) or ""), field=cls.endpoint)
-        for name in ("connections", "timeout"):
-            if not 1 <= int(settings.get(name) or 0) <= 600:
-                raise Refused(_("Choose a number from 1 to 600."), field=name)
 
     async def send_many(
         self, messages: Sequence[Message], *, may_send: Callable[[], bool] = always

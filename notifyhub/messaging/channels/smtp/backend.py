@@ -23,46 +23,94 @@ class SmtpBackend(Backend):
     label = _("SMTP")
     channels = ("email",)
     fields = (
-        SettingField(name="host", label=_("Server"), kind="host", required=True),
-        SettingField(name="port", label=_("Port"), kind="integer", default=587),
+        SettingField(
+            name="host",
+            label=_("Server"),
+            kind="host",
+            required=True,
+            help_text=_("Its name or address alone, like smtp.example.com."),
+        ),
+        SettingField(
+            name="port",
+            label=_("Port"),
+            kind="integer",
+            default=587,
+            least=1,
+            most=65535,
+            help_text=_("587 for STARTTLS, 465 for TLS, 25 between servers."),
+        ),
+        SettingField(name="username", label=_("User name"), help_text=_("Empty: no sign-in.")),
+        SettingField(name="password", label=_("Password"), secret=True),
         SettingField(
             name="security",
             label=_("Encryption"),
             kind="choice",
             default="starttls",
             choices=(("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _("None"))),
+            group="security",
         ),
-        SettingField(name="username", label=_("User name")),
-        SettingField(name="password", label=_("Password"), secret=True),
+        SettingField(
+            name="verify",
+            label=_("Check the server's certificate"),
+            kind="boolean",
+            default=True,
+            group="security",
+            help_text=_("Without it, whoever stands between can read the mails and the password."),
+        ),
         SettingField(
             name="from_email",
             label=_("Sender mailbox"),
             kind="email",
             required=True,
             help_text=_("Used where no sender identity says otherwise."),
+            group="sender",
         ),
-        SettingField(name="from_name", label=_("Sender name")),
-        SettingField(name="connections", label=_("Connections per worker"), kind="integer", default=4),
-        SettingField(name="timeout", label=_("Patience, seconds"), kind="integer", default=30),
+        SettingField(name="from_name", label=_("Sender name"), group="sender"),
+        SettingField(
+            name="dkim_domain",
+            label=_("DKIM domain"),
+            kind="domain",
+            help_text=_("The domain that signs, usually that of the sender mailbox. Empty: no signature."),
+            group="dkim",
+        ),
+        SettingField(
+            name="dkim_selector",
+            label=_("DKIM selector"),
+            kind="domain",
+            help_text=_("The public key stands in the DNS under selector._domainkey.domain."),
+            group="dkim",
+        ),
+        SettingField(
+            name="dkim_key", label=_("DKIM private key (PEM)"), kind="lines", secret=True, group="dkim"
+        ),
+        SettingField(
+            name="connections",
+            label=_("Connections per worker"),
+            kind="integer",
+            default=4,
+            least=1,
+            most=100,
+            group="advanced",
+        ),
+        SettingField(
+            name="timeout",
+            label=_("Patience, seconds"),
+            kind="integer",
+            default=30,
+            least=1,
+            most=600,
+            group="advanced",
+        ),
         SettingField(
             name="dot_timeout",
             label=_("Patience for the last answer, seconds"),
             kind="integer",
             default=120,
+            least=1,
+            most=3600,
             help_text=_("Giving up too soon leaves messages in doubt."),
+            group="advanced",
         ),
-        SettingField(name="verify", label=_("Check the server's certificate"), kind="boolean", default=True),
-        SettingField(
-            name="dkim_domain",
-            label=_("DKIM domain"),
-            help_text=_("The domain that signs, usually that of the sender mailbox. Empty: no signature."),
-        ),
-        SettingField(
-            name="dkim_selector",
-            label=_("DKIM selector"),
-            help_text=_("The public key stands in the DNS under selector._domainkey.domain."),
-        ),
-        SettingField(name="dkim_key", label=_("DKIM private key (PEM)"), kind="lines", secret=True),
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -84,9 +132,6 @@ class SmtpBackend(Backend):
 
     @classmethod
     def check_settings(cls, settings: Mapping[str, Any]) -> None:
-        for name, highest in (("port", 65535), ("connections", 100), ("timeout", 600), ("dot_timeout", 3600)):
-            if not 1 <= int(settings[name]) <= highest:
-                raise Refused(_("This must be between 1 and %s.") % highest, field=name)
         try:
             check_address(str(settings["from_email"]))
         except MailError as error:

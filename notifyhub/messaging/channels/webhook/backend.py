@@ -47,12 +47,14 @@ class WebhookBackend(HttpBackend):
             help_text=_(
                 "whsec_… or any text. Two whsec_…, parted by a blank, are both used while one is replaced."
             ),
+            group="security",
         ),
         SettingField(
             name="receipt_secret",
             label=_("Secret of the receipts"),
             secret=True,
             help_text=_("With which the other side signs its receipts; empty for the signing secret."),
+            group="receipts",
         ),
         *HTTP_FIELDS,
     )

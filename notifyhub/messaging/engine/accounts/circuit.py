@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.messaging.channels.base import LEASE_LOST, Result
 from notifyhub.messaging.engine.accounts.bucket import claim_answers, remember_answers
 from notifyhub.messaging.engine.accounts.minute import SLOT, added, rolled, total
+from notifyhub.messaging.engine.accounts.serving import who_serves
 from notifyhub.messaging.engine.alarms import tell_operations, withdraw_notice
 
 logger = logging.getLogger(__name__)
@@ -141,25 +142,24 @@ def _note_good(account_id: int) -> None:
         _tell_closed(account_id)
 
 
-def _name(account_id: int) -> str:
+def _name(account_id: int) -> tuple[str, str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM messaging_provideraccount WHERE id = %s", [account_id])
+        cursor.execute("SELECT name, channel FROM messaging_provideraccount WHERE id = %s", [account_id])
         row = cursor.fetchone()
-    return str(row[0]) if row else str(account_id)
+    return row or (str(account_id), "")
 
 
 def _tell_opened(account_id: int, trouble: str) -> None:
     withdraw_notice(dedup=f"circuit-closed-{account_id}")
-    name = _name(account_id)
+    name, channel = _name(account_id)
+    serving = who_serves([channel])[channel]
     logger.warning("The circuit of account %s opened: %s", name, trouble)
     tell_operations(
         title=format_lazy(_("Provider account {name} is cut off"), name=name),
         body=format_lazy(
-            _(
-                "It did not answer as it should ({trouble}). Messages wait or go through another account; "
-                "one message at a time tries it again."
-            ),
+            _("It did not answer as it should ({trouble}). {serving} One message at a time tries it again."),
             trouble=trouble or "—",
+            serving=serving.words if channel else "",
         ),
         level="warning",
         dedup=f"circuit-open-{account_id}",
@@ -168,7 +168,7 @@ def _tell_opened(account_id: int, trouble: str) -> None:
 
 def _tell_closed(account_id: int) -> None:
     withdraw_notice(dedup=f"circuit-open-{account_id}")
-    name = _name(account_id)
+    name, _channel = _name(account_id)
     logger.warning("The circuit of account %s closed", name)
     tell_operations(
         title=format_lazy(_("Provider account {name} answers again"), name=name),

@@ -22,6 +22,31 @@ def check_content(*, template_version: TemplateVersion | None, text: dict[str, s
         raise Refused(_("This template version is a draft. Publish it first."), field="template_version")
 
 
+def check_texts(*, chain: Sequence[dict[str, Any]], template_version: TemplateVersion | None) -> None:
+    """Raise Refused, naming the first step whose channel has no text in the template.
+
+    Asked when a job is accepted: afterwards everybody who has that channel would be skipped.
+    """
+    if template_version is None:
+        return
+    written = set(template_version.contents.values_list("channel", flat=True))
+    for place, step in enumerate(chain, 1):
+        if step["channel"] not in written:
+            raise Refused(
+                _(
+                    "Step %(place)d: the template “%(template)s” has no text for the channel %(channel)s. "
+                    "Write and publish one, or leave the step out."
+                )
+                % {
+                    "place": place,
+                    "template": template_version.template,
+                    "channel": Channel(step["channel"]).label,
+                },
+                field="chain",
+                code="no_text",
+            )
+
+
 def check_chain(chain: list[dict[str, Any]]) -> None:
     """Raise Refused if a channel is missing, unknown or named twice, or a wait makes no sense."""
     channels = [step.get("channel") if isinstance(step, dict) else None for step in chain]

@@ -22,6 +22,7 @@ from notifyhub.messaging.services.dispatches.checks import (
     check_class,
     check_content,
     check_end,
+    check_texts,
 )
 from notifyhub.staff.context import current_actor
 from notifyhub.staff.models import Team, User
@@ -80,6 +81,7 @@ def create_dispatch(
     topic = topic or (template_version.template.topic if template_version else None)
     check_content(template_version=template_version, text=text)
     check_chain(chain)
+    check_texts(chain=chain, template_version=template_version)
     check_class(message_class=message_class, topic=topic)
     check_audience(audience=audience, items=items)
     now = timezone.now()

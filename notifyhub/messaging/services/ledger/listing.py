@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from notifyhub.core.numbers import read_number
 from notifyhub.customers.services.merging import person_ids
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.services.ledger.lines import MessageLine, read_lines
@@ -42,10 +43,8 @@ class LedgerQuery:
 
 def read_numbers(cursor: str, count: int) -> list[int] | None:
     """Return the numbers of "12-34", or None if it is not made of `count` of them."""
-    parts = cursor.split("-")
-    if len(parts) != count or not all(part.isdigit() and len(part) < 19 for part in parts):
-        return None
-    return [int(part) for part in parts]
+    numbers = [number for part in cursor.split("-") if (number := read_number(part)) is not None]
+    return numbers if len(numbers) == count == len(cursor.split("-")) else None
 
 
 def list_messages(*, query: LedgerQuery, cursor: str = "", limit: int = PAGE) -> LedgerPage:

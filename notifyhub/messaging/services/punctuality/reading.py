@@ -1,6 +1,7 @@
 """Reading the punctuality of a span of hours back: share, median, 95th percentile, causes."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,19 @@ from django.utils import timezone
 from notifyhub.customers.models.consent import MessageClass
 from notifyhub.messaging.models import Punctuality, SendingPolicy
 from notifyhub.messaging.services.punctuality.rolling import BOUNDS
+
+
+def percentile(buckets: Sequence[int], share: float) -> float | None:
+    """Return the waiting time in seconds that this share did not exceed, estimated within its bucket; None
+    if nothing is in the buckets, which are counts by BOUNDS."""
+    wanted, seen = share * sum(buckets), 0
+    for place, count in enumerate(buckets):
+        if count and seen + count >= wanted:
+            low = BOUNDS[place - 1] if place else 0.0
+            high = BOUNDS[place] if place < len(BOUNDS) else 2 * BOUNDS[-1]
+            return low + (high - low) * (wanted - seen) / count
+        seen += count
+    return None
 
 
 @dataclass(kw_only=True)
@@ -35,17 +49,8 @@ class ClassLine:
         return self.on_time / self.total if self.total else None
 
     def percentile(self, share: float) -> float | None:
-        """Return the waiting time in seconds that this share did not exceed, estimated within its bucket."""
-        if not self.total:
-            return None
-        wanted, seen = share * sum(self.buckets), 0
-        for place, count in enumerate(self.buckets):
-            if count and seen + count >= wanted:
-                low = BOUNDS[place - 1] if place else 0.0
-                high = BOUNDS[place] if place < len(BOUNDS) else 2 * BOUNDS[-1]
-                return low + (high - low) * (wanted - seen) / count
-            seen += count
-        return None
+        """Return the waiting time in seconds that this share did not exceed; None while there was nothing."""
+        return percentile(self.buckets, share)
 
     @property
     def p50(self) -> float | None:

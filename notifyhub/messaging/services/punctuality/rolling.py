@@ -1,6 +1,6 @@
 """Counting each event of the engine once: a bookmark moves in the transaction that counted up to it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,20 +71,40 @@ def _roll_one(upto: datetime | None) -> tuple[int, bool]:
         cursor.execute(sql.TALLY, span)
         cursor.execute(sql.WAITS, {**span, "bounds": [float(bound) for bound in BOUNDS]})
         rows = cursor.fetchall()
+        _keep_waits(cursor, rows)
     sent = _add(rows)
     mark.upto = end
     mark.save(update_fields=["upto"])
     return sent, end < upto
 
 
+def _keep_waits(cursor: Any, rows: list[Any]) -> None:
+    """Add grouped waits to the minutes of their accounts."""
+    found: Counter[tuple[datetime, int, str]] = Counter()
+    for _class, _hour, bucket, _cause, count, account, minute in rows:
+        if account:
+            found[minute, account, SendTally.WAITED[bucket]] += count
+    if found:
+        minutes, accounts, kinds = zip(*found, strict=True)
+        cursor.execute(
+            sql.KEEP_WAITS,
+            {
+                "minutes": list(minutes),
+                "accounts": list(accounts),
+                "kinds": list(kinds),
+                "counts": list(found.values()),
+            },
+        )
+
+
 def _add(rows: list[Any]) -> int:
-    """Add grouped waits (class, hour, bucket, cause, messages) to their hours; return the messages."""
+    """Add grouped waits (class, hour, bucket, cause, messages, …) to their hours; return the messages."""
     hours: dict[tuple[str, datetime], list[Any]] = defaultdict(list)
     for row in rows:
         hours[row[0], row[1]].append(row)
     for (message_class, hour), group in hours.items():
         line = _line(message_class, hour)
-        for _class, _hour, bucket, cause, count in group:
+        for _class, _hour, bucket, cause, count, _account, _minute in group:
             line.buckets[bucket] += count
             if cause:
                 line.late += count

@@ -113,7 +113,7 @@ SELECT l.message_class, date_trunc('hour', l.moved),
                SELECT 1 FROM full_ WHERE full_.account_id = l.account_id
                  AND full_.minute BETWEEN date_trunc('minute', l.moved) AND l.at) THEN 'rate'
            ELSE 'queue'
-       END, count(*)
+       END, count(*), l.account_id, date_trunc('minute', l.at)
 FROM due l
 LEFT JOIN LATERAL (
     SELECT coalesce(sum(least(i.until, l.at) - greatest(i.since, l.moved)), interval '0') AS span
@@ -125,7 +125,18 @@ LEFT JOIN LATERAL (
         OR (i.scope = 'account' AND i.value = l.account_id::text)
         OR (i.scope = 'restored' AND l.moved < i.since))
 ) stood ON TRUE
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4, 6, 7
+"""
+
+# How long messages had waited when an account took them, as samples of its minute: what the hour of an
+# account shows. They are read with the hour and leave with it.
+KEEP_WAITS = """
+INSERT INTO messaging_sendtally (minute, message_class, priority, account_id, node, kind, count)
+SELECT minute, '', 0, account_id, '', kind, count
+FROM unnest(%(minutes)s::timestamptz[], %(accounts)s::int[], %(kinds)s::text[], %(counts)s::bigint[])
+     AS t(minute, account_id, kind, count)
+ON CONFLICT (minute, message_class, priority, account_id, node, kind)
+DO UPDATE SET count = messaging_sendtally.count + excluded.count
 """
 
 # Once a minute is enough for a line over an hour; each run of a tick replaces its minute's sample.

@@ -82,13 +82,13 @@ def look_up_unknown(*, dispatch_id: int | None = None, limit: int = AT_ONCE) -> 
 
 
 def may_look_up() -> bool:
-    """Say whether there is an account whose provider can be asked."""
+    """Say whether there is an account in use whose provider can be asked."""
     return bool(_asking_accounts())
 
 
 def _asking_accounts() -> list[ProviderAccount]:
     able = [name for name, backend in backends.items() if backend.looks_up]
-    return list(ProviderAccount.objects.filter(backend__in=able).order_by("priority", "pk"))
+    return list(ProviderAccount.objects.filter(backend__in=able, active=True).order_by("priority", "pk"))
 
 
 def _find_doubts() -> None:

@@ -1,16 +1,15 @@
 """Templates and their drafts."""
 
-import secrets
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Conflict, Refused
+from notifyhub.core.keys import create_with_key
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import MessageClass
 from notifyhub.messaging.models import Content, Template, TemplateVersion
@@ -34,13 +33,6 @@ def _check_topic(*, message_class: str, topic: Topic | None) -> None:
         )
 
 
-def _free_key(name: str) -> str:
-    base = slugify(name)[:48] or f"template-{secrets.token_hex(3)}"
-    if Template.objects.filter(key=base).exists():
-        return f"{base}-{secrets.token_hex(3)}"
-    return base
-
-
 @transaction.atomic
 def create_template(
     *,
@@ -58,18 +50,21 @@ def create_template(
     Raises Refused if the key is taken or the topic does not fit the class.
     """
     _check_topic(message_class=message_class, topic=topic)
-    try:
-        with transaction.atomic():
-            template = Template.objects.create(
-                key=key or _free_key(name),
-                name=name,
-                message_class=message_class,
-                topic=topic,
-                owner=owner,
-                owner_team=owner_team,
-            )
-    except IntegrityError as error:
-        raise Refused(_("Another template has this key. Choose another one."), field="key") from error
+    values: dict[str, Any] = {
+        "name": name,
+        "message_class": message_class,
+        "topic": topic,
+        "owner": owner,
+        "owner_team": owner_team,
+    }
+    if not key:
+        template = create_with_key(Template.objects.all(), fallback="template", **values)
+    else:
+        try:
+            with transaction.atomic():
+                template = Template.objects.create(key=key, **values)
+        except IntegrityError as error:
+            raise Refused(_("Another template has this key. Choose another one."), field="key") from error
     draft = TemplateVersion.objects.create(template=template, number=1, created_by=owner)
     Content.objects.create(template_version=draft, channel=channel, language=language)
     audit.record(verb="create_template", obj=template, key=template.key, message_class=message_class)

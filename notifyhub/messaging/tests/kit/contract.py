@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.messaging.channels.base import LEASE_LOST, Backend, Message, Result, Sender, always
+from notifyhub.messaging.channels.base import GROUPS, LEASE_LOST, Backend, Message, Result, Sender, always
 
 SECRET = "hush-4f1d-nobody-may-read-this"
 # A backend that hangs must not hang the suite; nothing is measured by it.
@@ -104,13 +104,15 @@ class BackendContract:
         assert asyncio.run(work())[0].kind == "accepted"
 
     def test_its_settings_are_well_formed(self, vendor: Vendor) -> None:
-        kinds = {"text", "lines", "integer", "boolean", "choice", "email", "host", "url"}
+        kinds = {"text", "lines", "integer", "boolean", "choice", "email", "host", "domain", "url"}
         names = [one.name for one in vendor.backend.fields]
         assert len(names) == len(set(names))
         for one in vendor.backend.fields:
             assert one.name.isidentifier()
             assert str(one.label)
             assert one.kind in kinds
+            assert one.group in GROUPS
+            assert one.kind != "integer" or one.least <= one.default <= one.most
             assert not (one.secret and one.default), "a secret has no default"
             assert bool(one.choices) == (one.kind == "choice")
             assert one.kind != "choice" or one.default in dict(one.choices)

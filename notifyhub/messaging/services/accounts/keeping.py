@@ -1,11 +1,9 @@
 """Accounts with providers: made and changed by the settings that their backend declares."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -16,18 +14,13 @@ from notifyhub.messaging.channels.base import Backend, SettingField
 from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.engine.limits import OFFERS
 from notifyhub.messaging.models import ProviderAccount
+from notifyhub.messaging.services.accounts.values import read_value
 from notifyhub.messaging.services.retiming import Outcome, move_planned
 from notifyhub.staff.services import audit
 
 PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until")
 # Vendors of SMS take offers by day only; what is handed over at night they refuse or keep.
 SMS_DAY = (time(8), time(21))
-
-# A name or an address; no scheme, port, path or blank, which would fail only when the first mail goes out.
-HOST = re.compile(r"[\w.-]+|(?=.*:.*:)[0-9a-fA-F:.]+")
-LONGEST_LINES = 20_000
-TRUE = frozenset({"1", "true", "yes", "on"})
-FALSE = frozenset({"0", "false", "no", "off", ""})
 
 
 def usual_hours(*, channel: str, backend: str) -> dict[str, time]:
@@ -93,12 +86,17 @@ def create_account(
 
 @transaction.atomic
 def update_account(
-    *, account_id: int, version: int | None, values: Mapping[str, Any] | None = None, **changes: Any
+    *,
+    account_id: int,
+    version: int | None,
+    values: Mapping[str, Any] | None = None,
+    cleared: Collection[str] = (),
+    **changes: Any,
 ) -> ProviderAccount:
     """Change an account; return it. `changes` are name, priority, rate_per_second, active and its hours.
 
-    Only the settings named in `values` change; an empty secret keeps the one there is. Raises Conflict if
-    somebody changed the account since `version`, Refused if a value cannot be.
+    Only the settings named in `values` change; an empty secret keeps the one there is, unless it is named in
+    `cleared`. Raises Conflict if somebody changed the account since `version`, Refused if a value cannot be.
     """
     account = ProviderAccount.objects.select_for_update().filter(pk=account_id).first()
     if account is None:
@@ -115,17 +113,18 @@ def update_account(
         changes["name"] = _name(changes["name"])
     if "rate_per_second" in changes:
         changes["rate_per_second"] = _rate(changes["rate_per_second"])
-    touched = sorted({*changes, *(values or ())})
+    touched = sorted({*changes, *(values or ()), *cleared})
     before = (account.open_from, account.open_until, account.active)
     for field, value in changes.items():
         setattr(account, field, value)
     _check_hours(account.open_from, account.open_until)
-    if values is not None:
+    if values is not None or cleared:
+        kept: dict[str, str] = json.loads(account.secrets or "{}")  # type: ignore[arg-type]
         config, secrets = _read_values(
             account.backend,
-            values,
+            values or {},
             known=account.config,
-            known_secrets=json.loads(account.secrets or "{}"),  # type: ignore[arg-type]
+            known_secrets={name: value for name, value in kept.items() if name not in cleared},
         )
         account.config = config
         account.secrets = json.dumps(secrets) if secrets else None
@@ -139,7 +138,13 @@ def update_account(
     planned = Outcome()
     if (account.open_from, account.open_until, account.active) != before:
         planned = move_planned(classes=OFFERS, channels=[account.channel])
-    audit.record(verb="update_account", obj=account, fields=touched, batches_moved=planned.moved)
+    audit.record(
+        verb="update_account",
+        obj=account,
+        fields=touched,
+        cleared=sorted(cleared),
+        batches_moved=planned.moved,
+    )
     return account
 
 
@@ -195,74 +200,6 @@ def _read_values(
     if found is not None:
         found.check_settings({one.name: one.default for one in found.fields} | config | secrets)
     return config, secrets
-
-
-def read_value(field: SettingField, raw: Any) -> Any:
-    """Return `raw` (from a form or a command line) in the field's kind; raise Refused if it is not."""
-    text = str(raw).strip()
-    if field.kind == "integer":
-        if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or int(text) < 0:
-            raise Refused(_("%s must be a whole number.") % field.label, field=field.name)
-        return int(text)
-    if field.kind == "boolean":
-        if isinstance(raw, bool):
-            return raw
-        if text.lower() not in TRUE | FALSE:
-            raise Refused(_("%s must be yes or no.") % field.label, field=field.name)
-        return text.lower() in TRUE
-    if field.kind == "choice" and text not in {code for code, _label in field.choices}:
-        names = ", ".join(code for code, _label in field.choices)
-        raise Refused(
-            _("%(label)s must be one of: %(names)s.") % {"label": field.label, "names": names},
-            field=field.name,
-        )
-    if field.kind == "lines":
-        return _read_lines(field, text)
-    if field.kind == "url":
-        return _read_url(field, text)
-    if len(text) > 500 or not text.isprintable():
-        raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
-    if field.kind == "email" and text and text.count("@") != 1:
-        raise Refused(_("%s must be a mailbox like news@example.com.") % field.label, field=field.name)
-    if field.kind == "host" and text and not HOST.fullmatch(text):
-        raise Refused(
-            _("%s must be a server's name or address alone, like smtp.example.com.") % field.label,
-            field=field.name,
-        )
-    return text
-
-
-def _read_lines(field: SettingField, text: str) -> str:
-    lines = [line.replace("\t", " ").strip() for line in text.splitlines()]
-    if len(text) > LONGEST_LINES or not all(line.isprintable() for line in lines):
-        raise Refused(_("%s is too long or has characters that cannot be.") % field.label, field=field.name)
-    return "\n".join(line for line in lines if line)
-
-
-def _read_url(field: SettingField, text: str) -> str:
-    """Return an address of the web; https is added where no scheme is written."""
-    if not text:
-        return ""
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        port_fits = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_fits = None, False
-    plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= 500
-    if (
-        parts is None
-        or parts.scheme not in ("http", "https")
-        or not HOST.fullmatch(parts.hostname or "")
-        or parts.username is not None
-        or parts.fragment
-        or not (port_fits and plain)
-    ):
-        raise Refused(
-            _("%s must be an address like https://api.example.com/send.") % field.label, field=field.name
-        )
-    return text.rstrip("/")
 
 
 def backend_of(account: ProviderAccount) -> Backend | None:

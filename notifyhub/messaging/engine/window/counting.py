@@ -67,7 +67,9 @@ def _claim(draft: Draft, moment: datetime, days: dict[int, date]) -> Claim:
     row, limits, message = draft.row, draft.limits, draft.message
     text = None
     if limits.duplicate_hours:
-        text = text_respect(message.subject, message.text, message.html)
+        # A mail of nothing but HTML is the rare one.
+        html = message.html if message.text or message.page is None else message.page.html
+        text = text_respect(message.subject, message.text, html)
     return Claim(
         customer_id=row["person_id"],
         # One customer has one day in a window, whichever of two merged rows tells the zone.

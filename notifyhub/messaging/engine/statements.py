@@ -8,14 +8,13 @@ connection and planned once a while. It runs in Django's transaction, its errors
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.utils import CursorWrapper
+from psycopg.adapt import AdaptersMap
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
@@ -30,10 +29,16 @@ LAZY_COMMIT = "set_config('synchronous_commit', 'off', TRUE)"
 PLANS_LAST_SECONDS = 30.0
 
 _planned = threading.local()
+_known = threading.local()
 
 
 class Prepared(psycopg.Cursor[Any]):
     """A cursor that leaves what it executes prepared for the next time."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """Return how values travel between Python and the server."""
+        return _adapters_of(self.connection)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Prepared":
         """Execute the statement."""
@@ -51,22 +56,31 @@ class _MomentLoader(TimestamptzLoader):
         return self._last[1]
 
 
-@contextmanager
-def prepared() -> Iterator[CursorWrapper]:
-    """Give a cursor like that of `connection.cursor()`, for statements whose text never changes with the
+def prepared() -> CursorWrapper:
+    """Return a cursor like that of `connection.cursor()`, for statements whose text never changes with the
     data. Parameters want a cast where the server cannot guess their type."""
-    with connection.cursor() as cursor:
-        raw = cursor.connection
-        with connection.wrap_database_errors:
-            _keep_plans_fresh(raw)
-        mine = Prepared(raw)
+    # Django's own object, whose attributes are found at once, and not the one that asks for it every time.
+    database = connections[DEFAULT_DB_ALIAS]
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    raw = database.connection
+    with database.wrap_database_errors:
+        _keep_plans_fresh(raw)
+    return database._prepare_cursor(Prepared(raw))
+
+
+def _adapters_of(raw: "psycopg.Connection[Any]") -> AdaptersMap:
+    """Return how values travel; made once a connection, since it takes longer than most statements."""
+    if getattr(_known, "of", None) is not raw:
+        made = AdaptersMap(raw.adapters)
         # psycopg chooses the type of a number by its value, and each mixture would be one more statement.
-        mine.adapters.register_dumper(int, Int8BinaryDumper)
-        mine.adapters.register_dumper(int, Int8Dumper)
-        arrays.register(mine.adapters)
-        mine.adapters.register_loader("timestamptz", _MomentLoader)
-        cursor.cursor = mine
-        yield cursor
+        made.register_dumper(int, Int8BinaryDumper)
+        made.register_dumper(int, Int8Dumper)
+        arrays.register(made)
+        made.register_loader("timestamptz", _MomentLoader)
+        _known.of, _known.adapters = raw, made
+    found: AdaptersMap = _known.adapters
+    return found
 
 
 def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:

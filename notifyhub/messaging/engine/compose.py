@@ -20,10 +20,12 @@ from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_url
+from notifyhub.messaging.rendering.program import Filler
 from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.requests.attachments import open_attachment
 
 Row = dict[str, Any]
+# RFC 8058: both headers, and the address acts on POST only.
 _ONE_CLICK = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
 
@@ -47,7 +49,7 @@ class _Frame:
     opt_out: bool
     is_mail: bool
     links: CountedLinks | None
-    page: bool
+    fill: Filler
     signature: str
     sender: Sender
     host: str
@@ -123,16 +125,8 @@ class Composer:
             link = unsubscribe_url(dispatch_id=frame.dispatch_id, delivery_id=number)
             variables = {**variables, UNSUBSCRIBE_VARIABLE: link}
             if frame.is_mail:
-                # RFC 8058: both headers, and the address acts on POST only.
                 headers = (("List-Unsubscribe", f"<{link}>"), _ONE_CLICK)
-        rendered = frame.program.render(
-            channel=frame.channel,
-            language=frame.language,
-            variables=variables,
-            links=frame.links.of(number) if frame.links else None,
-            page=frame.page,
-        )
-        said = rendered
+        said = rendered = frame.fill(variables, frame.links.of(number) if frame.links else None)
         if frame.signature:
             rendered = dataclasses.replace(rendered, text=f"【{frame.signature}】{rendered.text}")
             # A vendor that adds the signature would say it twice; the copy shows what arrives.
@@ -171,6 +165,8 @@ class Composer:
         program = self._program(dispatch)
         if channel not in program.channels:
             raise NoContent
+        language = locale or "zh-hans"
+        page = channel == Channel.EMAIL and backend is not None and backend.wants_page
         opt_out = dispatch.message_class != MessageClass.TRANSACTIONAL
         counted = opt_out and dispatch.template_version_id is not None
         identity = self._sender(channel, dispatch.message_class)
@@ -179,14 +175,14 @@ class Composer:
             dispatch_id=dispatch.pk,
             key=dispatch.key.hex,
             channel=channel,
-            language=locale or "zh-hans",
+            language=language,
             program=program,
             opt_out=opt_out,
             is_mail=channel == Channel.EMAIL,
             links=CountedLinks(dispatch_id=dispatch.pk, blocks=dispatch.blocks, links=program.links)
             if counted
             else None,
-            page=channel == Channel.EMAIL and backend is not None and backend.wants_page,
+            fill=program.filler(channel=channel, language=language, page=page),
             signature=identity.signature if identity and channel == Channel.SMS else "",
             sender=_sender_of(identity),
             host=urlsplit(settings.PUBLIC_URL).hostname or "",

@@ -107,7 +107,7 @@ FROM fence, (SELECT CASE WHEN %(lazy)s::boolean THEN {LAZY_COMMIT} END AS commit
 """
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Verdict:
     """What becomes of one row. State PLANNED with a `delay` puts it off into a side batch."""
 

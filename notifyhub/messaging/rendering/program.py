@@ -3,7 +3,7 @@
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,10 @@ class Rendered:
     text: str
     html: str | None = None
     page: Page | None = None
+
+
+# Of variables and counted links, the message.
+Filler = Callable[[dict[str, Any], dict[str, str] | None], Rendered]
 
 
 class _Cell:
@@ -119,12 +123,18 @@ class Program:
         variable the customer lacks is empty: one missing fact must not keep a message from a person. The
         studio shows what is missing before anything is sent.
         """
-        if self.fixed is not None:
-            return self.fixed
+        return self.filler(channel=channel, language=language, page=page)(variables, links)
+
+    def filler(self, *, channel: str, language: str, page: bool = False) -> Filler:
+        """Return what fills in the text of a channel and language, as `render` says, message for message."""
+        fixed = self.fixed
+        if fixed is not None:
+            return lambda variables, links: fixed
         found = self.language_of(channel=channel, language=language)
         if found is None:
             raise RenderError(f"There is no text for {channel}.")
-        return self._cells[channel, found].render({**variables, VARIABLE: links or self._plain}, page=page)
+        cell, plain = self._cells[channel, found], self._plain
+        return lambda variables, links: cell.render({**variables, VARIABLE: links or plain}, page=page)
 
 
 def program_of(contents: Iterable[Content], *, draft: bool, urls: Sequence[str] = ()) -> Program:

@@ -14,7 +14,7 @@ from notifyhub.messaging.engine.write import Verdict
 Live = list[tuple[LeasedBatch, list[Row]]]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Draft:
     """A row that is to be handed over."""
 

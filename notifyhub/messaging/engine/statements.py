@@ -6,9 +6,11 @@ connection and planned once a while. It runs in Django's transaction, its errors
 `execute_wrapper` and the log of queries see it.
 """
 
+import re
 import threading
 import time
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -32,7 +34,27 @@ _planned = threading.local()
 _known = threading.local()
 
 
-class Prepared(psycopg.Cursor[Any]):
+_PLACE = re.compile(r"%(?:(%)|s|\((\w+)\)s)")
+
+
+@lru_cache(maxsize=512)
+def _numbered(query: str) -> tuple[bytes, tuple[str | int, ...]]:
+    """Return a statement with its places numbered as the server wants them, and what stands in each.
+
+    psycopg would look for them each time in a statement of more than 4 KB, as the longest here are.
+    """
+    order: dict[str | int, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        if found[1]:
+            return "%"
+        key = found[2] or len(order)
+        return order.setdefault(key, f"${len(order) + 1}")
+
+    return _PLACE.sub(number, query).encode(), tuple(order)
+
+
+class Prepared(psycopg.RawCursor[Any]):
     """A cursor that leaves what it executes prepared for the next time."""
 
     @property
@@ -42,6 +64,9 @@ class Prepared(psycopg.Cursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Prepared":
         """Execute the statement."""
+        if params is not None:
+            query, order = _numbered(query)
+            params = [params[key] for key in order]
         return super().execute(query, params, prepare=True, **options)
 
 

@@ -27,7 +27,7 @@ class Undecryptable(Exception):
 
 
 class _Ring(NamedTuple):
-    """The keys: their ids, newest first; ciphers by stored id; what new values begin with; the hashing key."""
+    """The keys: ids, newest first; ciphers by stored id; what new values begin with; the hashing key."""
 
     order: list[str]
     ciphers: dict[bytes, AESGCM]

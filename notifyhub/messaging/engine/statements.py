@@ -91,7 +91,8 @@ def prepared() -> CursorWrapper:
     raw = database.connection
     with database.wrap_database_errors:
         _keep_plans_fresh(raw)
-    return database._prepare_cursor(Prepared(raw))
+    wrapped: CursorWrapper = database._prepare_cursor(Prepared(raw))  # type: ignore[attr-defined]
+    return wrapped
 
 
 def _adapters_of(raw: "psycopg.Connection[Any]") -> AdaptersMap:

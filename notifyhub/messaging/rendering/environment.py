@@ -190,7 +190,7 @@ class Part:
         return self._render_slowly(self.template, variables)
 
     def page(self, variables: dict[str, Any]) -> Page | None:
-        """Return the text filled in as the bytes of a mail; None if only `render` can tell what comes of it."""
+        """Return the text filled in as the bytes of a mail; None if only `render` can tell its outcome."""
         if not self._paged:
             self._paged = True
             if self.template is None:

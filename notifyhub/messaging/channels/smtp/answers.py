@@ -19,10 +19,8 @@ SHUTTING_DOWN = 421
 TOO_LARGE = 552
 
 
-# A mail taken, and MAIL, RCPT and DATA of the next answered as one hopes; the first are the words to the mail.
-ALL_WELL = re.compile(
-    rb"(2\d\d) ([^\r\n]{0,500})\r\n2\d\d [^\r\n]{0,500}\r\n2\d\d [^\r\n]{0,500}\r\n3\d\d [^\r\n]{0,500}\r\n"
-)
+# A mail taken, and MAIL, RCPT and DATA of the next answered as one hopes; the groups are about the mail.
+ALL_WELL = re.compile(rb"(2\d\d) ([^\r\n]{0,500})\r\n(?:2\d\d [^\r\n]{0,500}\r\n){2}3\d\d [^\r\n]{0,500}\r\n")
 
 
 def taken(found: re.Match[bytes], reference: str) -> Result:

@@ -1,4 +1,4 @@
-"""The output of a text as the bytes that a mail carries: the template's own words are turned into them once."""
+"""The output of a text as the bytes of a mail: the template's own words are turned into them once."""
 
 from collections.abc import Callable, Iterable
 

@@ -141,5 +141,5 @@ class SmtpBackend(Backend):
                 f"RCPT TO:<{message.to}>\r\n".encode(),
                 b"DATA\r\n",
             ),
-            b"%b%b%b" % (stuff_dots(top), page, end) if page else stuff_dots(top),
+            b"%b%b%b" % (stuff_dots(top), page, end) if end else stuff_dots(top),
         )

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,9 +26,19 @@ class Undecryptable(Exception):
     """The stored bytes name a key that is not configured, or were altered."""
 
 
+class _Ring(NamedTuple):
+    """The keys: ids, newest first; ciphers by stored id; what new values begin with; the hashing key."""
+
+    order: list[str]
+    ciphers: dict[bytes, AESGCM]
+    head: bytes
+    newest: AESGCM
+    index_key: bytes
+
+
 @lru_cache(maxsize=8)
-def _parse(keys: tuple[str, ...]) -> tuple[list[str], dict[str, AESGCM], bytes]:
-    ciphers: dict[str, AESGCM] = {}
+def _parse(keys: tuple[str, ...]) -> _Ring:
+    ciphers: dict[bytes, AESGCM] = {}
     order: list[str] = []
     raw = b""
     for item in keys:
@@ -41,20 +52,21 @@ def _parse(keys: tuple[str, ...]) -> tuple[list[str], dict[str, AESGCM], bytes]:
                 "FIELD_KEYS must be a comma-separated list of id:base64, 32 bytes each, newest first."
             )
         order.append(name)
-        ciphers[name] = AESGCM(raw)
+        ciphers[name.encode()] = AESGCM(raw)
     if not order:
         raise ImproperlyConfigured("FIELD_KEYS is empty.")
     index_key = hmac.new(raw, b"notifyhub blind index v1", hashlib.sha256).digest()
-    return order, ciphers, index_key
+    newest = order[0].encode()
+    return _Ring(order, ciphers, bytes([len(newest)]) + newest, ciphers[newest], index_key)
 
 
-def _ring() -> tuple[list[str], dict[str, AESGCM], bytes]:
+def _ring() -> _Ring:
     return _parse(tuple(settings.FIELD_KEYS))
 
 
 def current_key_id() -> str:
     """Return the id of the key that encrypts new values."""
-    return _ring()[0][0]
+    return _ring().order[0]
 
 
 def key_id_of(stored: bytes) -> str:
@@ -65,21 +77,19 @@ def key_id_of(stored: bytes) -> str:
 
 def encrypt(text: str) -> bytes:
     """Return `text` encrypted under the newest key; equal texts give different bytes."""
-    order, ciphers, _ = _ring()
-    name = order[0].encode()
+    ring = _ring()
     nonce = os.urandom(_NONCE_BYTES)
-    return bytes([len(name)]) + name + nonce + ciphers[order[0]].encrypt(nonce, text.encode(), None)
+    return ring.head + nonce + ring.newest.encrypt(nonce, text.encode(), None)
 
 
 def decrypt(stored: bytes) -> str:
     """Return the text behind `stored`; raise Undecryptable if its key is gone or it was altered."""
     stored = bytes(stored)
-    _, ciphers, _ = _ring()
+    ciphers = _ring().ciphers
     try:
-        length = stored[0]
-        cipher = ciphers[stored[1 : 1 + length].decode()]
-        nonce = stored[1 + length : 1 + length + _NONCE_BYTES]
-        return cipher.decrypt(nonce, stored[1 + length + _NONCE_BYTES :], None).decode()
+        head = 1 + stored[0]
+        body = head + _NONCE_BYTES
+        return ciphers[stored[1:head]].decrypt(stored[head:body], stored[body:], None).decode()
     except (KeyError, IndexError, InvalidTag, ValueError) as error:
         raise Undecryptable("This value cannot be decrypted with the configured FIELD_KEYS.") from error
 
@@ -90,7 +100,7 @@ def blind_index(value: str, *, purpose: str) -> bytes:
     `purpose` separates the hashes of different facts: the whole phone number, its last seven digits.
     A keyed hash is needed since all 10^11 phone numbers are hashed in minutes without one.
     """
-    return hmac.digest(_ring()[2], f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]
+    return hmac.digest(_ring().index_key, f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]
 
 
 def fingerprints() -> dict[str, str]:

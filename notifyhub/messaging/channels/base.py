@@ -8,7 +8,7 @@ that it may have.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 Kind = Literal["accepted", "permanent", "transient", "ambiguous"]
 
@@ -33,13 +33,27 @@ class Attachment:
     content: bytes
 
 
+class Page(NamedTuple):
+    """The HTML of a mail as the wire carries it: UTF-8 and CRLF. `dots` says that a line of it may begin with
+    a dot."""
+
+    data: bytes
+    dots: bool
+
+    @property
+    def html(self) -> str:
+        """Return it as the text it is."""
+        return self.data.decode().replace("\r\n", "\n")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One message as it is handed over.
 
     `key` is the same on every try, whatever account or sender it goes through: the Message-ID (with `host`
     behind it), the idempotency key. `template` is the key of our template and `params` the variables it
-    shows, for vendors that want their own template filled in and not a text (`Backend.wants_params`).
+    shows, for vendors that want their own template filled in and not a text (`Backend.wants_params`). `page`
+    stands for `html` where the backend takes that (`Backend.wants_page`).
     """
 
     reference: str
@@ -50,6 +64,7 @@ class Message:
     subject: str = ""
     text: str = ""
     html: str | None = None
+    page: Page | None = None
     to_name: str = ""
     language: str = ""
     sender: Sender = Sender()
@@ -153,7 +168,8 @@ class Backend:
 
     Subclasses name their `channels` ("*" for all), declare their `fields` and send. `real` says that
     messages leave the house, so that they obey the allow-list outside production. `adds_signature` says that
-    the vendor puts the 【signature】 before an SMS, `wants_params` that it fills in templates of its own.
+    the vendor puts the 【signature】 before an SMS, `wants_params` that it fills in templates of its own,
+    `wants_page` that the HTML of a mail may come as the bytes of a `Page`, which saves turning it into text.
 
     `receipts` says how one knows that a receipt is the vendor's: "signed" by `verify`, "address" by the
     secret in the receipt address (for vendors that sign nothing), "" for none; `receipt_answer` is the body
@@ -167,6 +183,7 @@ class Backend:
     real: ClassVar[bool] = True
     adds_signature: ClassVar[bool] = False
     wants_params: ClassVar[bool] = False
+    wants_page: ClassVar[bool] = False
     receipts: ClassVar[Literal["", "signed", "address"]] = ""
     receipt_answer: ClassVar[Mapping[str, Any]] = {}
     looks_up: ClassVar[bool] = False

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from notifyhub.messaging.engine.limits import Limits
+from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.respects import SUBJECT_DAYS, WEEK_DAYS, subject_respect
 from notifyhub.messaging.models import Delivery
 
@@ -22,6 +23,11 @@ class Ask:
     cap_days: int | None = None
     gap: timedelta | None = None
     reasons: tuple[str, str, str] = (Reason.CAP_DAY, Reason.CAP_WEEK, "")
+
+    @property
+    def closed(self) -> bool:
+        """Say whether not even a first message may go."""
+        return self.cap_day == 0 or self.cap_days == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +67,15 @@ def asks_of(limits: Limits, *, subject_ref: str, text: int | None, goes_on: bool
                 reasons=("", Reason.SUBJECT_MAX, Reason.SUBJECT_GAP),
             )
         )
-    asks += [
+    return (*asks, *_of_caps(limits.caps))
+
+
+@lru_cache(maxsize=64)
+def _of_caps(caps: tuple[Cap, ...]) -> tuple[Ask, ...]:
+    return tuple(
         Ask(respect=cap.respect, days=WEEK_DAYS, channel=cap.channel, cap_day=cap.day, cap_days=cap.week)
-        for cap in limits.caps
-    ]
-    return tuple(asks)
+        for cap in caps
+    )
 
 
 def refuse(ask: Ask, count: Count, day: date, moment: datetime) -> Refusal | None:

@@ -5,7 +5,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +19,14 @@ from notifyhub.messaging.models import Attachment as StoredAttachment
 from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, counted_links, unsubscribe_url
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_url
+from notifyhub.messaging.rendering.program import Filler
 from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.requests.attachments import open_attachment
 
 Row = dict[str, Any]
+# RFC 8058: both headers, and the address acts on POST only.
+_ONE_CLICK = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
 
 class NoContent(Exception):
@@ -35,6 +37,27 @@ class NotAllowListed(Exception):
     """Outside production a real account may not write to this address."""
 
 
+@dataclasses.dataclass(kw_only=True, slots=True)
+class _Frame:
+    """What the messages of one dispatch over one channel, in one language, through one backend share."""
+
+    dispatch_id: int
+    key: str
+    channel: str
+    language: str
+    program: Program
+    opt_out: bool
+    is_mail: bool
+    links: CountedLinks | None
+    fill: Filler
+    signature: str
+    sender: Sender
+    host: str
+    wants_params: bool
+    template: str
+    files: tuple[Attachment, ...]
+
+
 class Composer:
     """What the rows of one lease have in common: dispatches, programs, senders, policies."""
 
@@ -43,6 +66,8 @@ class Composer:
         self._programs: dict[int, Program | RenderError] = {}
         self._identities: list[SenderIdentity] | None = None
         self._keys: dict[int, str] = {}
+        self._frames: dict[tuple[int, str, str | None, type[Backend] | None], _Frame] = {}
+        self._everybody = settings.PRODUCTION or "*" in settings.ALLOW_RECIPIENTS
         self.policies = Policies()
         self._files = self._load_files()
 
@@ -87,62 +112,84 @@ class Composer:
 
         Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.
         """
-        dispatch = self.dispatch(row["dispatch_id"])
-        channel = row["channel"]
-        address = crypto.decrypt(bytes(row["contact"])) if row["contact"] is not None else ""
-        if (backend is None or backend.real) and not allow_listed(address):
+        number = row["id"]
+        address = crypto.decrypt(row["contact"]) if row["contact"] is not None else ""
+        if not self._everybody and (backend is None or backend.real) and not allow_listed(address):
             raise NotAllowListed
-        program = self._program(dispatch)
-        if channel not in program.channels:
-            raise NoContent
+        key = (row["dispatch_id"], row["channel"], row["locale"], backend)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._frames[key] = self._frame(*key)
         headers: tuple[tuple[str, str], ...] = ()
-        if dispatch.message_class != MessageClass.TRANSACTIONAL:
-            link = unsubscribe_url(dispatch_id=dispatch.pk, delivery_id=row["id"])
+        if frame.opt_out:
+            link = unsubscribe_url(dispatch_id=frame.dispatch_id, delivery_id=number)
             variables = {**variables, UNSUBSCRIBE_VARIABLE: link}
-            if channel == Channel.EMAIL:
-                # RFC 8058: both headers, and the address acts on POST only.
-                headers = (
-                    ("List-Unsubscribe", f"<{link}>"),
-                    ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-                )
-        language = row["locale"] or "zh-hans"
-        links = None
-        if dispatch.message_class != MessageClass.TRANSACTIONAL and dispatch.template_version_id is not None:
-            links = counted_links(
-                dispatch_id=dispatch.pk,
-                blocks=dispatch.blocks,
-                delivery_id=row["id"],
-                links=program.links,
-            )
-        rendered = program.render(channel=channel, language=language, variables=variables, links=links)
-        identity = self._sender(channel, dispatch.message_class)
-        said = rendered
-        if identity and identity.signature and channel == Channel.SMS:
-            rendered = dataclasses.replace(rendered, text=f"【{identity.signature}】{rendered.text}")
+            if frame.is_mail:
+                headers = (("List-Unsubscribe", f"<{link}>"), _ONE_CLICK)
+        said = rendered = frame.fill(variables, frame.links.of(number) if frame.links else None)
+        if frame.signature:
+            rendered = dataclasses.replace(rendered, text=f"【{frame.signature}】{rendered.text}")
             # A vendor that adds the signature would say it twice; the copy shows what arrives.
             said = said if backend is not None and backend.adds_signature else rendered
-        wants_params = backend is not None and backend.wants_params
         message = Message(
-            reference=f"{dispatch.pk}-{row['id']}",
-            key=f"{dispatch.key.hex}.{row['id']}",
-            host=_host_of(settings.PUBLIC_URL),
-            channel=channel,
+            reference=f"{frame.dispatch_id}-{number}",
+            key=f"{frame.key}.{number}",
+            host=frame.host,
+            channel=frame.channel,
             to=address,
             to_name=row["name"] or "",
             subject=said.subject,
             text=said.text,
             html=said.html,
-            language=language,
-            sender=_sender_of(identity),
+            page=said.page,
+            language=frame.language,
+            sender=frame.sender,
             headers=headers,
-            template=self._template_key(dispatch) if wants_params else "",
-            params=flat_params(variables) if wants_params else (),
-            attachments=self._files.get(dispatch.pk, ()) if channel == Channel.EMAIL else (),
+            template=frame.template,
+            params=flat_params(variables) if frame.wants_params else (),
+            attachments=frame.files,
         )
         copy = copies.pack(
-            program=program, channel=channel, language=language, rendered=rendered, variables=variables
+            program=frame.program,
+            channel=frame.channel,
+            language=frame.language,
+            rendered=rendered,
+            variables=variables,
         )
         return message, copy
+
+    def _frame(
+        self, dispatch_id: int, channel: str, locale: str | None, backend: type[Backend] | None
+    ) -> "_Frame":
+        dispatch = self.dispatch(dispatch_id)
+        program = self._program(dispatch)
+        if channel not in program.channels:
+            raise NoContent
+        language = locale or "zh-hans"
+        page = channel == Channel.EMAIL and backend is not None and backend.wants_page
+        opt_out = dispatch.message_class != MessageClass.TRANSACTIONAL
+        counted = opt_out and dispatch.template_version_id is not None
+        identity = self._sender(channel, dispatch.message_class)
+        wants_params = backend is not None and backend.wants_params
+        return _Frame(
+            dispatch_id=dispatch.pk,
+            key=dispatch.key.hex,
+            channel=channel,
+            language=language,
+            program=program,
+            opt_out=opt_out,
+            is_mail=channel == Channel.EMAIL,
+            links=CountedLinks(dispatch_id=dispatch.pk, blocks=dispatch.blocks, links=program.links)
+            if counted
+            else None,
+            fill=program.filler(channel=channel, language=language, page=page),
+            signature=identity.signature if identity and channel == Channel.SMS else "",
+            sender=_sender_of(identity),
+            host=urlsplit(settings.PUBLIC_URL).hostname or "",
+            wants_params=wants_params,
+            template=self._template_key(dispatch) if wants_params else "",
+            files=self._files.get(dispatch.pk, ()) if channel == Channel.EMAIL else (),
+        )
 
     def _program(self, dispatch: Dispatch) -> Program:
         found = self._programs.get(dispatch.pk)
@@ -191,11 +238,6 @@ def _item_variables(row: Row) -> dict[str, Any]:
     if row["item_variables"] is None:
         return {}
     return dict(json.loads(crypto.decrypt(bytes(row["item_variables"]))))
-
-
-@lru_cache(maxsize=4)
-def _host_of(url: str) -> str:
-    return urlsplit(url).hostname or ""
 
 
 def allow_listed(address: str) -> bool:

@@ -5,7 +5,7 @@ Then it looks at what was there before, decides message by message, and gives ba
 All of that commits with the opening of the window or not at all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,16 +21,20 @@ CounterKey = tuple[int, int, int]
 _EPOCH = date(2000, 1, 1).toordinal()
 _DAY = "date '2000-01-01' + "
 
-# The time of the last stays until we know whether this one counts: a gap is measured to it.
+# The time of the last stays until we know whether this one counts: a gap is measured to it. Nearly all
+# counters begin with this message: only what may have counted something before is told.
 _TAKE = f"""
-INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
-SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
-    AS w(customer_id, respect, day, used)
-ORDER BY w.customer_id, w.respect, w.day
-ON CONFLICT (customer_id, respect, day) DO UPDATE
-SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
-RETURNING t.customer_id, t.respect, t.used, CASE WHEN t.at <> %(at)s THEN t.at END
+WITH taken AS (
+    INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
+    SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
+    FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
+        AS w(customer_id, respect, day, used)
+    ORDER BY w.customer_id, w.respect, w.day
+    ON CONFLICT (customer_id, respect, day) DO UPDATE
+    SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
+    RETURNING t.customer_id, t.respect, t.used, t.at
+)
+SELECT customer_id, respect, used, CASE WHEN at <> %(at)s THEN at END FROM taken WHERE used > 1
 """
 
 # A second statement, since only a new snapshot shows what others committed while we waited for their locks.
@@ -90,42 +94,68 @@ class Taken:
     before: datetime | None = None
 
 
-def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[list[Taken] | Refusal]:
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What a message took whose counters had counted nothing before; written out only if it is given back."""
+
+    claim: Claim
+    moment: datetime
+
+    def __iter__(self) -> Iterator[Taken]:
+        customer, day, at = self.claim.customer_id, self.claim.day, self.moment
+        for ask in self.claim.asks:
+            yield Taken(customer_id=customer, respect=ask.respect, day=day, at=at)
+
+
+def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken] | Refusal]:
     """Count these messages in their order; return what each took, or why it may not go.
 
     To be called in the transaction that opens their window. A message takes all it asks for or nothing.
     """
-    wanted: dict[CounterKey, int] = {}
+    # Since when each counter matters.
     since: dict[CounterKey, int] = {}
+    several: dict[CounterKey, int] = {}
     for claim in claims:
-        day = claim.day.toordinal() - _EPOCH
+        customer, day = claim.customer_id, claim.day.toordinal() - _EPOCH
         for ask in claim.asks:
-            key = (claim.customer_id, ask.respect, day)
-            wanted[key] = wanted.get(key, 0) + 1
-            since[key] = min(since.get(key, day), day - ask.days + 1)
-    if not wanted:
+            key = (customer, ask.respect, day)
+            first = day - ask.days + 1
+            if key in since:
+                several[key] = several.get(key, 1) + 1
+                first = min(first, since[key])
+            since[key] = first
+    if not since:
         return [[] for _ in claims]
-    keys = sorted(wanted)
-    lists = {
-        "customer": Bigints(key[0] for key in keys),
-        "respect": Bigints(key[1] for key in keys),
-        "day": Bigints(key[2] for key in keys),
-    }
+    keys = sorted(since)
+    customers, respects, days = zip(*keys, strict=True)
+    lists = {"customer": Bigints(customers), "respect": Bigints(respects), "day": Bigints(days)}
+    used = Bigints(several.get(key, 1) for key in keys) if several else Bigints([1] * len(keys))
+    starts = Bigints([since[key] for key in keys])
     with prepared() as cursor:
-        cursor.execute(_TAKE, {**lists, "used": Bigints(wanted[key] for key in keys), "at": moment})
-        counts = _counts(keys, wanted, cursor.fetchall(), moment)
+        cursor.execute(_TAKE, {**lists, "used": used, "at": moment})
+        counted = cursor.fetchall()
         bounds = {
-            "oldest": date.fromordinal(min(since.values()) + _EPOCH),
-            "newest": date.fromordinal(max(key[2] for key in keys) + 1 + _EPOCH),
+            "oldest": date.fromordinal(min(starts) + _EPOCH),
+            "newest": date.fromordinal(max(days) + 1 + _EPOCH),
         }
-        cursor.execute(_BEFORE, {**lists, "since": Bigints(since[key] for key in keys), **bounds})
-        # Days before, and the day after for one who travelled west.
-        for customer, respect, on, used, at in cursor.fetchall():
-            count = counts[customer, respect]
-            count.days[on] = used
-            count.last = at if count.last is None else max(count.last, at)
+        cursor.execute(_BEFORE, {**lists, "since": starts, **bounds})
+        before = cursor.fetchall()
+    # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
+    known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key in several}
+    closely = {key for key in keys if key[0] in known}
+    if any(ask.closed for claim in claims for ask in claim.asks):
+        known, closely = set(customers), set(keys)
+    counts = _counts(closely, several, counted, moment)
+    # Days before, and the day after for one who travelled west.
+    for customer, respect, on, times, at in before:
+        count = counts[customer, respect]
+        count.days[on] = times
+        count.last = at if count.last is None else max(count.last, at)
     corrections: dict[tuple[int, int, date], list[Any]] = {}
-    answers = [_decide(claim, moment, counts, corrections) for claim in claims]
+    answers: list[Iterable[Taken] | Refusal] = [
+        _decide(claim, moment, counts, corrections) if claim.customer_id in known else _Fresh(claim, moment)
+        for claim in claims
+    ]
     _correct([(*key, used, None, at) for key, (used, at) in sorted(corrections.items())])
     return answers
 
@@ -135,14 +165,15 @@ def _moments(values: Iterable[datetime | None]) -> str:
 
 
 def _counts(
-    keys: list[CounterKey], wanted: dict[CounterKey, int], rows: list[Any], moment: datetime
+    keys: Iterable[CounterKey], several: dict[CounterKey, int], rows: list[Any], moment: datetime
 ) -> dict[Key, Count]:
-    """Return what the counters stood at before we took them."""
-    days = {(customer, respect): day for customer, respect, day in keys}
+    """Return what these counters stood at before we took them; `rows` are those that may have counted."""
+    found = {(row[0], row[1]): row[2:] for row in rows}
     counts: dict[Key, Count] = {}
-    for customer, respect, used, at in rows:
-        day = days[customer, respect]
-        before = used - wanted[customer, respect, day]
+    for customer, respect, day in keys:
+        mine = several.get((customer, respect, day), 1)
+        used, at = found.get((customer, respect), (mine, None))
+        before = used - mine
         on = date.fromordinal(day + _EPOCH)
         counts[customer, respect] = Count(days={on: before}, last=(at or moment) if before > 0 else None)
     return counts

@@ -6,16 +6,17 @@ connection and planned once a while. It runs in Django's transaction, its errors
 `execute_wrapper` and the log of queries see it.
 """
 
+import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.utils import CursorWrapper
+from psycopg.adapt import AdaptersMap
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
@@ -30,13 +31,42 @@ LAZY_COMMIT = "set_config('synchronous_commit', 'off', TRUE)"
 PLANS_LAST_SECONDS = 30.0
 
 _planned = threading.local()
+_known = threading.local()
 
 
-class Prepared(psycopg.Cursor[Any]):
+_PLACE = re.compile(r"%(?:(%)|s|\((\w+)\)s)")
+
+
+@lru_cache(maxsize=512)
+def _numbered(query: str) -> tuple[bytes, tuple[str | int, ...]]:
+    """Return a statement with its places numbered as the server wants them, and what stands in each.
+
+    psycopg would look for them each time in a statement of more than 4 KB, as the longest here are.
+    """
+    order: dict[str | int, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        if found[1]:
+            return "%"
+        key = found[2] or len(order)
+        return order.setdefault(key, f"${len(order) + 1}")
+
+    return _PLACE.sub(number, query).encode(), tuple(order)
+
+
+class Prepared(psycopg.RawCursor[Any]):
     """A cursor that leaves what it executes prepared for the next time."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """Return how values travel between Python and the server."""
+        return _adapters_of(self.connection)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Prepared":
         """Execute the statement."""
+        if params is not None:
+            query, order = _numbered(query)
+            params = [params[key] for key in order]
         return super().execute(query, params, prepare=True, **options)
 
 
@@ -51,22 +81,32 @@ class _MomentLoader(TimestamptzLoader):
         return self._last[1]
 
 
-@contextmanager
-def prepared() -> Iterator[CursorWrapper]:
-    """Give a cursor like that of `connection.cursor()`, for statements whose text never changes with the
+def prepared() -> CursorWrapper:
+    """Return a cursor like that of `connection.cursor()`, for statements whose text never changes with the
     data. Parameters want a cast where the server cannot guess their type."""
-    with connection.cursor() as cursor:
-        raw = cursor.connection
-        with connection.wrap_database_errors:
-            _keep_plans_fresh(raw)
-        mine = Prepared(raw)
+    # Django's own object, whose attributes are found at once, and not the one that asks for it every time.
+    database = connections[DEFAULT_DB_ALIAS]
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    raw = database.connection
+    with database.wrap_database_errors:
+        _keep_plans_fresh(raw)
+    wrapped: CursorWrapper = database._prepare_cursor(Prepared(raw))  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _adapters_of(raw: "psycopg.Connection[Any]") -> AdaptersMap:
+    """Return how values travel; made once a connection, since it takes longer than most statements."""
+    if getattr(_known, "of", None) is not raw:
+        made = AdaptersMap(raw.adapters)
         # psycopg chooses the type of a number by its value, and each mixture would be one more statement.
-        mine.adapters.register_dumper(int, Int8BinaryDumper)
-        mine.adapters.register_dumper(int, Int8Dumper)
-        arrays.register(mine.adapters)
-        mine.adapters.register_loader("timestamptz", _MomentLoader)
-        cursor.cursor = mine
-        yield cursor
+        made.register_dumper(int, Int8BinaryDumper)
+        made.register_dumper(int, Int8Dumper)
+        arrays.register(made)
+        made.register_loader("timestamptz", _MomentLoader)
+        _known.of, _known.adapters = raw, made
+    found: AdaptersMap = _known.adapters
+    return found
 
 
 def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:

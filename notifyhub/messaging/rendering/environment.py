@@ -12,7 +12,8 @@ from liquid import Environment, RenderContext
 from liquid.exceptions import LiquidError, LoopIterationLimitError
 from liquid.template import BoundTemplate
 
-from notifyhub.messaging.rendering.fast import Fill, compile_template
+from notifyhub.messaging.channels.base import Page
+from notifyhub.messaging.rendering.fast import Fill, FillPage, compile_page, compile_template, page_of
 from notifyhub.messaging.rendering.limits import (
     DATE_FORMAT_LENGTH,
     LOOPS,
@@ -164,6 +165,9 @@ class Part:
         self.template: BoundTemplate | None = None
         self._fill: Fill | None = None
         self._compiled = False
+        self._fill_page: FillPage | None = None
+        self._page: Page | None = None
+        self._paged = False
         self.source = source
         if "{{" in source or "{%" in source:
             try:
@@ -184,6 +188,21 @@ class Part:
                 # The library says what this is, from the start: a failure in its words, or a long text.
                 return self._render_slowly(self.template, variables)
         return self._render_slowly(self.template, variables)
+
+    def page(self, variables: dict[str, Any]) -> Page | None:
+        """Return the text filled in as the bytes of a mail; None if only `render` can tell its outcome."""
+        if not self._paged:
+            self._paged = True
+            if self.template is None:
+                self._page = page_of(self.source)
+            else:
+                self._fill_page = compile_page(self.template)
+        if self._fill_page is None:
+            return self._page
+        try:
+            return self._fill_page(variables)
+        except Exception:
+            return None
 
     @staticmethod
     def _render_slowly(template: BoundTemplate, variables: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from notifyhub.core.tokens import make_token
-from notifyhub.messaging.tracking.short import make_short, make_stem, place_of
+from notifyhub.messaging.tracking.short import Stems, link_digit
 
 UNSUBSCRIBE = "unsubscribe"
 # The variable by which a text places the link; sending fills it for every message.
@@ -27,17 +27,18 @@ def plain_links(urls: Sequence[str]) -> dict[str, str]:
     return {"open": BLANK_IMAGE, "why": "#"} | {f"l{number}": url for number, url in enumerate(urls)}
 
 
-def counted_links(*, dispatch_id: int, blocks: Sequence[int], delivery_id: int, links: int) -> dict[str, str]:
-    """Return `nh` for one message: every link counted and explained under its own short token.
+class CountedLinks:
+    """`nh` for the messages of one dispatch: every link counted and explained under its own short token."""
 
-    Empty for a message beyond the places that a token can name; its text then keeps the plain links.
-    """
-    place = place_of(blocks=blocks, delivery_id=delivery_id)
-    if place is None:
-        return {}
-    stem = make_stem(dispatch_id=dispatch_id, place=place)
-    home = settings.PUBLIC_URL
-    first = make_short(stem=stem)
-    return {"open": f"{home}/o/{first}", "why": f"{home}/w/{first}"} | {
-        f"l{number}": f"{home}/c/{make_short(stem=stem, link=number)}" for number in range(links)
-    }
+    def __init__(self, *, dispatch_id: int, blocks: Sequence[int], links: int) -> None:
+        home, first = settings.PUBLIC_URL, link_digit(0)
+        self._stems = Stems(dispatch_id=dispatch_id, blocks=blocks)
+        self._starts = {"open": f"{home}/o/{first}", "why": f"{home}/w/{first}"} | {
+            f"l{number}": f"{home}/c/{link_digit(number)}" for number in range(links)
+        }
+
+    def of(self, delivery_id: int) -> dict[str, str]:
+        """Return `nh` of one message; empty for one beyond the places that a token can name, whose text then
+        keeps the plain links."""
+        stem = self._stems.of(delivery_id)
+        return {} if stem is None else {name: start + stem for name, start in self._starts.items()}

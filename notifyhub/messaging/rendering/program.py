@@ -3,11 +3,12 @@
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from notifyhub.customers.models.consent import Channel
+from notifyhub.messaging.channels.base import Page
 from notifyhub.messaging.models import Content, Dispatch, TemplateVersion
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
@@ -31,18 +32,24 @@ def one_line(text: str) -> str:
 def few_blanks(text: str) -> str:
     """Return a text with at most one blank line in a row."""
     # Two blank lines take three line feeds together, or a blank before one of them.
-    if "\n\n\n" in text or " \n" in text or "\t\n" in text:
+    # A line at a time is quicker than to look for two characters in Chinese text.
+    if "\n\n\n" in text or any(line[-1:] in (" ", "\t") for line in text.split("\n")[:-1]):
         text = _BLANKS.sub("\n\n", text)
     return text.strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What one recipient gets; `html` only for mail written in HTML."""
+    """What one recipient gets; `html` only for mail written in HTML, or in its place the `page`."""
 
     subject: str
     text: str
     html: str | None = None
+    page: Page | None = None
+
+
+# Of variables and counted links, the message.
+Filler = Callable[[dict[str, Any], dict[str, str] | None], Rendered]
 
 
 class _Cell:
@@ -65,12 +72,13 @@ class _Cell:
         else:
             self.text = Part(content.body if draft else content.compiled or content.body)
 
-    def render(self, variables: dict[str, Any]) -> Rendered:
-        return Rendered(
-            subject=one_line(self.subject.render(variables)),
-            text=few_blanks(self.text.render(variables)),
-            html=self.html.render(variables) if self.html else None,
-        )
+    def render(self, variables: dict[str, Any], *, page: bool) -> Rendered:
+        subject = one_line(self.subject.render(variables))
+        text = few_blanks(self.text.render(variables))
+        if self.html is None:
+            return Rendered(subject, text)
+        found = self.html.page(variables) if page else None
+        return Rendered(subject, text, None if found else self.html.render(variables), found)
 
 
 class Program:
@@ -100,20 +108,33 @@ class Program:
         return next((lang for name, lang in sorted(self._cells) if name == channel), None)
 
     def render(
-        self, *, channel: str, language: str, variables: dict[str, Any], links: dict[str, str] | None = None
+        self,
+        *,
+        channel: str,
+        language: str,
+        variables: dict[str, Any],
+        links: dict[str, str] | None = None,
+        page: bool = False,
     ) -> Rendered:
         """Return the message filled in; raise RenderError if it cannot be.
 
+        With `page` the HTML may come as the bytes of a mail.
         `links` are the counted ones of this message; without them links lead straight to their address. A
         variable the customer lacks is empty: one missing fact must not keep a message from a person. The
         studio shows what is missing before anything is sent.
         """
-        if self.fixed is not None:
-            return self.fixed
+        return self.filler(channel=channel, language=language, page=page)(variables, links)
+
+    def filler(self, *, channel: str, language: str, page: bool = False) -> Filler:
+        """Return what fills in the text of a channel and language, as `render` says, message for message."""
+        fixed = self.fixed
+        if fixed is not None:
+            return lambda variables, links: fixed
         found = self.language_of(channel=channel, language=language)
         if found is None:
             raise RenderError(f"There is no text for {channel}.")
-        return self._cells[channel, found].render({**variables, VARIABLE: links or self._plain})
+        cell, plain = self._cells[channel, found], self._plain
+        return lambda variables, links: cell.render({**variables, VARIABLE: links or plain}, page=page)
 
 
 def program_of(contents: Iterable[Content], *, draft: bool, urls: Sequence[str] = ()) -> Program:

@@ -11,8 +11,15 @@ from notifyhub.messaging.rendering.environment import RenderError
 from notifyhub.messaging.rendering.program import Program, Rendered, program_for
 from notifyhub.messaging.rendering.variables import SECRET_LIST, masked, secret_names
 
-# Made once: json.dumps makes an encoder for every call with these options.
-_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+# Made once: json.dumps, and even an encoder of Python's own, makes this for every call. Without memory of
+# what it is in, since what a failure left there would be taken for a circle.
+_pieces: Any = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, str, json.encoder.encode_basestring, None, ": ", ", ", False, False, True
+)
+
+
+def _to_json(value: dict[str, Any]) -> str:
+    return "".join(_pieces(value, 0))
 
 
 def pack(

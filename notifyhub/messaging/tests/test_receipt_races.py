@@ -1,5 +1,6 @@
 """Receipts race with the settling window: whatever is first, rows end the same and counters count them."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ def opened() -> tuple[Dispatch, LeasedBatch, list[Delivery]]:
 
 def settle(batch: LeasedBatch, rows: list[Delivery], *verdicts: Verdict) -> None:
     """Settle the window as a worker does."""
-    fields = [{**vars(one), "row": row.pk} for one, row in zip(verdicts, rows, strict=True)]
+    fields = [{**asdict(one), "row": row.pk} for one, row in zip(verdicts, rows, strict=True)]
     write = BatchWrite(
         batch=batch, cursor=batch.hi, open_to=batch.hi, verdicts=[Verdict(**one) for one in fields]
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from django.conf import settings
 
@@ -32,12 +33,15 @@ class Named:
 
 
 @lru_cache(maxsize=8)
-def _key(secret: str) -> bytes:
-    return blake2b(secret.encode(), digest_size=32, person=b"nh.short").digest()
+def _keyed(secret: str) -> Any:
+    key = blake2b(secret.encode(), digest_size=32, person=b"nh.short").digest()
+    return blake2b(digest_size=4, key=key)
 
 
 def _mac(numbers: bytes, secret: str) -> bytes:
-    return blake2b(numbers, digest_size=4, key=_key(secret)).digest()
+    mac = _keyed(secret).copy()
+    mac.update(numbers)
+    return bytes(mac.digest())
 
 
 def place_of(*, blocks: Sequence[int], delivery_id: int) -> int | None:
@@ -57,14 +61,36 @@ def delivery_at(*, blocks: Sequence[int], place: int) -> int | None:
 
 def make_stem(*, dispatch_id: int, place: int) -> str:
     """Return the 15 characters that all tokens of one message end in."""
-    numbers = (dispatch_id << 26 | place).to_bytes(8, "big")
-    whole = dispatch_id << 58 | place << 32 | int.from_bytes(_mac(numbers, settings.SECRET_KEY), "big")
-    return urlsafe_b64encode(whole.to_bytes(12, "big"))[1:].decode()
+    return _stem(dispatch_id << 26 | place, settings.SECRET_KEY)
+
+
+def _stem(numbers: int, secret: str) -> str:
+    eight = numbers.to_bytes(8, "big")
+    return urlsafe_b64encode(eight + _mac(eight, secret))[1:].decode()
 
 
 def make_short(*, stem: str, link: int = 0) -> str:
     """Return the token of a message's link, 16 characters."""
-    return _DIGITS[link] + stem
+    return link_digit(link) + stem
+
+
+def link_digit(link: int) -> str:
+    """Return what the token of that link begins with, before the stem of the message."""
+    return _DIGITS[link]
+
+
+class Stems:
+    """The stems of one dispatch's messages, under the key of this moment."""
+
+    def __init__(self, *, dispatch_id: int, blocks: Sequence[int]) -> None:
+        self._base = dispatch_id << 26
+        self._blocks = blocks
+        self._secret: str = settings.SECRET_KEY
+
+    def of(self, delivery_id: int) -> str | None:
+        """Return the stem of a message, or None if it is beyond the places that a token can name."""
+        place = place_of(blocks=self._blocks, delivery_id=delivery_id)
+        return None if place is None else _stem(self._base | place, self._secret)
 
 
 def read_short(token: str) -> Named | None:

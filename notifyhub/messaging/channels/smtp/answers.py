@@ -4,6 +4,7 @@ Up to the end of DATA an error means that the server did not take it. After the 
 tell: without one the message may be on its way (RFC 1047), and nobody may say it is not.
 """
 
+import re
 from collections.abc import Sequence
 
 from notifyhub.messaging.channels.base import Result
@@ -16,6 +17,18 @@ ODD = "protocol"
 
 SHUTTING_DOWN = 421
 TOO_LARGE = 552
+
+
+# A mail taken, and MAIL, RCPT and DATA of the next answered as one hopes; the groups are about the mail.
+ALL_WELL = re.compile(rb"(2\d\d) ([^\r\n]{0,500})\r\n(?:2\d\d [^\r\n]{0,500}\r\n){2}3\d\d [^\r\n]{0,500}\r\n")
+
+
+def taken(found: re.Match[bytes], reference: str) -> Result:
+    """Return what the first of the replies of ALL_WELL says."""
+    code, words = found.groups()
+    return Result(
+        kind="accepted", provider_ref=reference, code=code.decode(), detail=words.decode("utf-8", "replace")
+    )
 
 
 def judge_dot(reply: Reply, reference: str) -> Result:

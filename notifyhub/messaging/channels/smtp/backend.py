@@ -12,7 +12,7 @@ from notifyhub.messaging.channels.smtp.client import Mail, SmtpConnection
 from notifyhub.messaging.channels.smtp.dkim import signer_of
 from notifyhub.messaging.channels.smtp.headers import MailError, check_address
 from notifyhub.messaging.channels.smtp.lanes import Job, run_lanes
-from notifyhub.messaging.channels.smtp.mime import build_mail, message_id, stuff_dots
+from notifyhub.messaging.channels.smtp.mime import message_id, stuff_dots, write_parts
 from notifyhub.messaging.channels.smtp.session import SmtpConfig
 
 
@@ -22,6 +22,7 @@ class SmtpBackend(Backend):
     code = "smtp"
     label = _("SMTP")
     channels = ("email",)
+    wants_page = True
     fields = (
         SettingField(
             name="host",
@@ -127,6 +128,8 @@ class SmtpBackend(Backend):
             dot_timeout=float(self.settings["dot_timeout"]),
             verify=bool(self.settings["verify"]),
         )
+        self._sender = sender
+        self._sender_name = str(self.settings["from_name"] or "")
         self._signer = signer_of(self.settings)
         self._idle: list[SmtpConnection] = []
 
@@ -159,27 +162,29 @@ class SmtpBackend(Backend):
 
     def _write(self, place: int, message: Message, connection: SmtpConnection) -> Mail:
         """Return the message as this server takes it; raise MailError if it cannot be sent at all."""
-        sender = check_address(message.sender.email or str(self.settings["from_email"]))
-        data = build_mail(
+        own = message.sender
+        sender = own.email or self._sender
+        name = message_id(message, sender)
+        top, page, end = write_parts(
             message,
-            sender_name=message.sender.name or str(self.settings["from_name"] or ""),
+            name,
+            sender_name=own.name or self._sender_name,
             sender=sender,
             eight_bit=connection.eight_bit,
             signer=self._signer,
         )
-        if 0 < connection.size_limit < len(data):
-            raise MailError(
-                "552", f"The mail has {len(data)} bytes; the server takes {connection.size_limit}."
-            )
-        size = f" SIZE={len(data)}" if "SIZE" in connection.extensions else ""
-        eight_bit = " BODY=8BITMIME" if connection.eight_bit and not data.isascii() else ""
+        length = len(top) + len(page) + len(end)
+        if 0 < connection.size_limit < length:
+            raise MailError("552", f"The mail has {length} bytes; the server takes {connection.size_limit}.")
+        size = f" SIZE={length}" if connection.says_size else ""
+        odd = connection.eight_bit and not (page.isascii() and top.isascii() and end.isascii())
         return Mail(
-            place=place,
-            reference=message_id(message, sender)[1:-1],
-            commands=(
-                f"MAIL FROM:<{sender}>{size}{eight_bit}\r\n".encode(),
+            place,
+            name[1:-1],
+            (
+                f"MAIL FROM:<{sender}>{size}{' BODY=8BITMIME' if odd else ''}\r\n".encode(),
                 f"RCPT TO:<{message.to}>\r\n".encode(),
                 b"DATA\r\n",
             ),
-            body=stuff_dots(data),
+            b"%b%b%b" % (stuff_dots(top), page, end) if end else stuff_dots(top),
         )

@@ -33,6 +33,20 @@ def base64_lines(raw: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
+def goes_as_it_is(raw: bytes) -> bool:
+    """Say whether text with CRLF line ends keeps to what a server takes uncoded: no NUL, no long line."""
+    if b"\0" in raw:
+        return False
+    place, end = 0, len(raw)
+    while end - place > LONGEST_LINE:
+        # From one line end to the last within reach of it: a few looks instead of one for each line.
+        found = raw.rfind(b"\r\n", place, place + LONGEST_LINE + 2)
+        if found < 0:
+            return False
+        place = found + 2
+    return True
+
+
 def encode_text(text: str, *, eight_bit: bool) -> tuple[str, bytes]:
     """Return the transfer encoding for `text` and the text in it, with CRLF line ends and none at its end.
 
@@ -41,13 +55,11 @@ def encode_text(text: str, *, eight_bit: bool) -> tuple[str, bytes]:
     """
     raw = text.encode("utf-8", "replace")
     odd = len(raw) - len(text)
-    # Bytes know three line ends only, where a str would break at a form feed too.
-    lines = raw.splitlines()
-    if raw.endswith((b"\n", b"\r")):
-        lines.append(b"")
-    raw = b"\r\n".join(lines)
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    raw = raw.replace(b"\n", b"\r\n")
     plain = not odd
-    if (plain or eight_bit) and b"\0" not in raw and max(map(len, lines), default=0) <= LONGEST_LINE:
+    if (plain or eight_bit) and goes_as_it_is(raw):
         return ("7bit" if plain else "8bit"), raw
     # A Chinese character is two odd bytes, and six more in quoted-printable; soft breaks add a twentieth.
     if 4 * odd + 2 * raw.count(b"=") + len(raw) // 20 < len(raw) // 4:

@@ -5,6 +5,7 @@ a mail follows the envelope of the next in the same write. Elsewhere each comman
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -54,6 +55,7 @@ class SmtpConnection:
         self.extensions: dict[str, str] = {}
         self.wire: Wire
         self.eight_bit = self.pipelining = False
+        self.says_size = False
         self.size_limit = 0
         self._source: Source
         self._done: asyncio.Future[None]
@@ -85,6 +87,7 @@ class SmtpConnection:
         self._rested = self.wire.loop.time()
         self.pipelining = "PIPELINING" in self.extensions
         self.eight_bit = "8BITMIME" in self.extensions
+        self.says_size = "SIZE" in self.extensions
         size = self.extensions.get("SIZE", "")
         self.size_limit = int(size) if size.isascii() and size.isdigit() else 0
 
@@ -111,10 +114,18 @@ class SmtpConnection:
         """Drop the connection at once, with whatever was not written yet."""
         self.wire.abort()
 
-    def _ask(self, data: bytes, expected: int, then: Callable[[], None], *, dot: bool = False) -> None:
+    def _ask(
+        self,
+        data: bytes,
+        expected: int,
+        then: Callable[[], None],
+        *,
+        dot: bool = False,
+        whole: re.Pattern[bytes] | None = None,
+    ) -> None:
         self._next = then
         first = self.config.dot_timeout if dot else self.config.timeout
-        self.wire.ask(data, expected, self._called, first=first, each=self.config.timeout)
+        self.wire.ask(data, expected, self._called, first=first, each=self.config.timeout, whole=whole)
 
     def _called(self) -> None:
         # The loop would swallow an error of ours and leave whoever waits for the mails waiting.
@@ -132,7 +143,7 @@ class SmtpConnection:
     def _go_on(self, *, reset: bool = False) -> None:
         """Take the next mail, after RSET where a refusal left an envelope open."""
         if self.alive:
-            self._write(None, b"RSET\r\n" if reset else b"")
+            self._write(None, *((b"RSET\r\n",) if reset else ()))
         else:
             self._stop()
 
@@ -146,7 +157,7 @@ class SmtpConnection:
             self._next = lambda: self._poured(mail)
             self.wire.pour(mail.body, self._called, seconds=self.config.dot_timeout)
         else:
-            self._write(mail, mail.body + b".\r\n")
+            self._write(mail, mail.body, b".\r\n")
 
     def _poured(self, mail: Mail) -> None:
         """Write the dot behind a long text, unless something was wrong before."""
@@ -161,7 +172,7 @@ class SmtpConnection:
         self.abort()
         self._stop()
 
-    def _write(self, mail: Mail | None, lead: bytes) -> None:
+    def _write(self, mail: Mail | None, *lead: bytes) -> None:
         """Write `lead`, which is the end of `mail` or RSET or nothing, and where the server allows it the
         next envelope with it."""
         self._sent, self._resetting = mail, mail is None and bool(lead)
@@ -171,16 +182,24 @@ class SmtpConnection:
         if following is not None:
             self._unsaid = [] if self.pipelining else list(following.commands[1:])
             said = following.commands if self.pipelining else following.commands[:1]
-            lead += b"".join(said)
+            lead += said
             expected += len(said)
         if expected:
-            self._ask(lead, expected, self._heard, dot=mail is not None)
+            # What is nearly always answered to a dot and an envelope is known by one look.
+            whole = answers.ALL_WELL if mail is not None and expected == 4 else None
+            self._ask(b"".join(lead), expected, self._heard, dot=mail is not None, whole=whole)
         else:
             self._stop()
 
     def _heard(self) -> None:
         """Judge the first replies of a write, and then those to the envelope behind it."""
         replies, sent, offered = self.wire.got, self._sent, self._offered
+        found = self.wire.found
+        if found is not None and sent is not None and offered is not None:
+            self._proved = True
+            self._source.settle(sent, answers.taken(found, sent.reference))
+            self._send_body(offered)
+            return
         sound = True
         if sent is not None:
             self._proved = True

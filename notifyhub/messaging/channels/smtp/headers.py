@@ -38,7 +38,8 @@ def check_address(address: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` without any character that could end a header."""
-    if text.isascii() and text.isprintable():
+    # None of those characters is printable, so most values need no closer look.
+    if text.isprintable():
         return text.strip()
     return _CONTROLS.sub(" ", text).strip()
 

@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from notifyhub.messaging.channels.base import Attachment, Message
-from notifyhub.messaging.channels.smtp.bodies import base64_lines, encode_text
+from notifyhub.messaging.channels.smtp.bodies import base64_lines, encode_text, goes_as_it_is
 from notifyhub.messaging.channels.smtp.dkim import Signer
 from notifyhub.messaging.channels.smtp.headers import (
     check_address,
@@ -45,6 +45,24 @@ def build_mail(
     `eight_bit` says that the server takes text as it is. A signed mail avoids that: a server on its way that
     cannot would write it anew and break the signature (RFC 6376 5.3).
     """
+    name = message_id(message, sender)
+    parts = write_parts(
+        message, name, sender_name=sender_name, sender=sender, now=now, eight_bit=eight_bit, signer=signer
+    )
+    return b"".join(parts)
+
+
+def write_parts(
+    message: Message,
+    name: str,
+    *,
+    sender_name: str,
+    sender: str,
+    now: datetime | None = None,
+    eight_bit: bool = False,
+    signer: Signer | None = None,
+) -> tuple[bytes, bytes, bytes]:
+    """Return the mail of that Message-ID in three pieces, no line of the second beginning with a dot."""
     if signer is not None:
         eight_bit = False
     head = [
@@ -52,9 +70,21 @@ def build_mail(
         f"To: {mailbox(message.to_name, check_address(message.to))}\r\n"
         f"Subject: {header_text(message.subject)}\r\n"
         f"Date: {_date(int(now.timestamp() if now else time.time()))}\r\n"
-        f"Message-ID: {message_id(message, sender)}\r\n",
+        f"Message-ID: {name}\r\n",
     ]
     head += [extra_header(name, value) for name, value in message.headers]
+    page = message.page
+    if (
+        page is not None
+        and not page.dots
+        and not message.attachments
+        and signer is None
+        and (eight_bit or page.data.isascii())
+        and goes_as_it_is(page.data)
+    ):
+        kind, before, after = _around(message, page.data, eight_bit=eight_bit)
+        head.append(kind)
+        return b"%b\r\n%b" % ("".join(head).encode("ascii", "replace"), before), page.data, after
     kind, body = _text(message, eight_bit=eight_bit)
     if message.attachments:
         kind, body = _with_files(kind, body, message.attachments)
@@ -62,7 +92,7 @@ def build_mail(
     top = "".join(head).encode("ascii", "replace")
     if signer is not None:
         top = signer.sign(top, body) + top
-    return b"%b\r\n%b" % (top, body)
+    return b"%b\r\n%b" % (top, body), b"", b""
 
 
 def message_id(message: Message, sender: str) -> str:
@@ -94,22 +124,36 @@ def _date(second: int) -> str:
 
 def _text(message: Message, *, eight_bit: bool) -> tuple[str, bytes]:
     """Return the headers of the message's text, and the text in its one or two forms."""
-    coding, plain = encode_text(message.text, eight_bit=eight_bit)
-    if message.html is None:
+    html = message.html if message.page is None else message.page.html
+    if html is None:
+        coding, plain = encode_text(message.text, eight_bit=eight_bit)
         return _part("plain", coding), plain + b"\r\n"
-    html_coding, html = encode_text(message.html, eight_bit=eight_bit)
-    boundary = f"=_a{_TOKEN}"
-    while boundary.encode() in plain or boundary.encode() in html:
-        boundary = f"=_a{secrets.token_hex(12)}"
-    mark = f"--{boundary}"
-    return f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n', b"".join(
-        (
-            f"{mark}\r\n{_part('plain', coding)}\r\n".encode(),
-            plain,
-            f"\r\n{mark}\r\n{_part('html', html_coding)}\r\n".encode(),
-            html,
-            f"\r\n{mark}--\r\n".encode(),
-        )
+    coding, page = encode_text(html, eight_bit=eight_bit)
+    kind, before, after = _around(message, page, coding=coding, eight_bit=eight_bit)
+    return kind, b"".join((before, page, after))
+
+
+def _around(message: Message, page: bytes, *, coding: str = "", eight_bit: bool) -> tuple[str, bytes, bytes]:
+    """Return the headers of a message in two forms, and what stands before and behind its page."""
+    plain_coding, plain = encode_text(message.text, eight_bit=eight_bit)
+    if not coding:
+        coding = "7bit" if page.isascii() else "8bit"
+    token = _TOKEN
+    while (mark := f"=_a{token}".encode()) in plain or mark in page:
+        token = secrets.token_hex(12)
+    kind, start, middle, end = _frame(token, plain_coding, coding)
+    return kind, b"".join((start, plain, middle)), end
+
+
+@lru_cache(maxsize=64)
+def _frame(token: str, plain_coding: str, page_coding: str) -> tuple[str, bytes, bytes, bytes]:
+    """Return the headers of two forms, and what stands before, between and behind them."""
+    mark = f"--=_a{token}"
+    return (
+        f'Content-Type: multipart/alternative; boundary="=_a{token}"\r\n',
+        f"{mark}\r\n{_part('plain', plain_coding)}\r\n".encode(),
+        f"\r\n{mark}\r\n{_part('html', page_coding)}\r\n".encode(),
+        f"\r\n{mark}--\r\n".encode(),
     )
 
 

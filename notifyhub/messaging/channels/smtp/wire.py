@@ -5,6 +5,7 @@ would cost more than the line.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +26,11 @@ class Wire(asyncio.Protocol):
         self.error = ""
         # The replies to what was asked last; fewer than expected once there is an error.
         self.got: list[Reply] = []
+        self.found: re.Match[bytes] | None = None
         self.transport: Any = None
         self._reader = ReplyReader()
         self._expected = 0
+        self._whole: re.Pattern[bytes] | None = None
         self._then: Callable[[], None] | None = None
         self._patience = 0.0
         self._deadline = 0.0
@@ -45,13 +48,24 @@ class Wire(asyncio.Protocol):
         """Say whether the server has begun a reply and not ended it."""
         return self._reader.between
 
-    def ask(self, data: bytes, expected: int, then: Callable[[], None], *, first: float, each: float) -> None:
+    def ask(
+        self,
+        data: bytes,
+        expected: int,
+        then: Callable[[], None],
+        *,
+        first: float,
+        each: float,
+        whole: re.Pattern[bytes] | None = None,
+    ) -> None:
         """Write `data` and call `then` when as many replies are in `got`, or when no more will come.
 
         `first` is the patience for the first reply in seconds, `each` that for every later one; half a reply
-        wins no time.
+        wins no time. Where all replies come at once and fit `whole`, they are `found` instead.
         """
         self.got = []
+        self.found = None
+        self._whole = whole
         self._expected, self._then, self._patience = expected, then, each
         if self.error:
             self.loop.call_soon(self._tell)
@@ -63,6 +77,7 @@ class Wire(asyncio.Protocol):
         """Write something long and call `then` when it is out, or when it never will be; a reply ends it too,
         since none is due before the end."""
         self.got = []
+        self.found = None
         self._expected, self._then, self._pouring = 0, then, True
         self._wait(seconds)
         self.transport.write(data)
@@ -82,6 +97,12 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.error:
             return
+        if self._whole is not None and not self.got and not self._reader.between:
+            self.found = self._whole.fullmatch(data)
+            if self.found is not None and self.alive:
+                self._tell()
+                return
+            self.found = None
         replies = self._reader.feed(data)
         room = self._expected - len(self.got)
         self.got += replies[:room] if not self._pouring else replies
@@ -136,6 +157,6 @@ class Wire(asyncio.Protocol):
 
     def _tell(self) -> None:
         then, self._then = self._then, None
-        self._expected, self._pouring = 0, False
+        self._expected, self._pouring, self._whole = 0, False, None
         if then is not None:
             then()

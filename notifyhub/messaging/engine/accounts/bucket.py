@@ -20,7 +20,8 @@ UPDATE messaging_accountgate g
 SET tokens = taken.tokens - taken.n, refilled_at = clock_timestamp(), slot = taken.slot,
     answers = {added("taken.answers", "%(answers)s::int")}, troubles = taken.troubles
 FROM taken, (SELECT {LAZY_COMMIT} AS commit) AS quick
-WHERE g.account_id = taken.account_id RETURNING taken.n, quick.commit
+WHERE g.account_id = taken.account_id
+RETURNING taken.n, g.circuit = 'closed' AND g.failures = 0, quick.commit
 """
 
 _NEW_GATE = """
@@ -32,6 +33,8 @@ ON CONFLICT DO NOTHING
 # Good answers by account that the gate row has not been told yet: they ride along with the next tokens, so
 # that a healthy account costs no statement more. A few are lost with a process, which harms nobody.
 _untold: dict[int, int] = defaultdict(int)
+# The accounts that had no trouble on record when tokens were last taken: good answers change nothing.
+_healthy: set[int] = set()
 
 
 def take_tokens(account_id: int, wanted: int) -> int:
@@ -46,7 +49,18 @@ def take_tokens(account_id: int, wanted: int) -> int:
             cursor.execute(_NEW_GATE, [account_id])
             cursor.execute(_TAKE, values)
             row = cursor.fetchone()
+    if row and row[1]:
+        _healthy.add(account_id)
+    else:
+        _healthy.discard(account_id)
     return int(row[0]) if row else 0
+
+
+def was_healthy(account_id: int) -> bool:
+    """Say whether the account had no trouble on record when this window's tokens were taken; said once."""
+    known = account_id in _healthy
+    _healthy.discard(account_id)
+    return known
 
 
 def remember_answers(account_id: int, count: int) -> None:

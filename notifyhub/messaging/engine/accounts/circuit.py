@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.messaging.channels.base import LEASE_LOST, Result
-from notifyhub.messaging.engine.accounts.bucket import claim_answers, remember_answers
+from notifyhub.messaging.engine.accounts.bucket import claim_answers, remember_answers, was_healthy
 from notifyhub.messaging.engine.accounts.minute import SLOT, added, rolled, total
 from notifyhub.messaging.engine.accounts.serving import who_serves
 from notifyhub.messaging.engine.alarms import tell_operations, withdraw_notice
@@ -109,10 +109,12 @@ def note_troubles(account_id: int, troubles: list[bool], *, rest: float = 0.0, t
     """
     if not troubles:
         return
-    count = sum(troubles)
+    count, healthy = sum(troubles), was_healthy(account_id)
     if not count:
         remember_answers(account_id, len(troubles))
-        _note_good(account_id)
+        # What others noted since then is for the next window to clear.
+        if not healthy:
+            _note_good(account_id)
         return
     trailing = 0
     while trailing < len(troubles) and troubles[-1 - trailing]:

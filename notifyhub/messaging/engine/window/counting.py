@@ -47,11 +47,12 @@ def count_in(plans: list[Plan]) -> None:
         if draft.row["mark"] not in IN_DOUBT
     ]
     days: dict[int, date] = {}
+    zones: dict[str, date] = {}
     if not drafts:
         return
     # One statement read the whole window, at one moment.
     moment = drafts[0][1].row["looked_at"]
-    answers = reserve([_claim(draft, moment, days) for _plan, draft in drafts], moment=moment)
+    answers = reserve([_claim(draft, moment, days, zones) for _plan, draft in drafts], moment=moment)
     refused: set[int] = set()
     for (plan, draft), answer in zip(drafts, answers, strict=True):
         if isinstance(answer, Refusal):
@@ -63,15 +64,21 @@ def count_in(plans: list[Plan]) -> None:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused]
 
 
-def _claim(draft: Draft, moment: datetime, days: dict[int, date]) -> Claim:
+def _claim(draft: Draft, moment: datetime, days: dict[int, date], zones: dict[str, date]) -> Claim:
     row, limits, message = draft.row, draft.limits, draft.message
     text = None
     if limits.duplicate_hours:
-        text = text_respect(message.subject, message.text, message.html)
+        # A mail of nothing but HTML is the rare one.
+        html = message.html if message.text or message.page is None else message.page.html
+        text = text_respect(message.subject, message.text, html)
+    zone, person = row["time_zone"], row["person_id"]
+    today = zones.get(zone)
+    if today is None:
+        today = zones[zone] = moment.astimezone(zone_of(zone)).date()
     return Claim(
-        customer_id=row["person_id"],
+        customer_id=person,
         # One customer has one day in a window, whichever of two merged rows tells the zone.
-        day=days.setdefault(row["person_id"], moment.astimezone(zone_of(row["time_zone"])).date()),
+        day=days.setdefault(person, today),
         asks=asks_of(limits, subject_ref=row["subject_ref"] or "", text=text, goes_on=row["goes_on"]),
     )
 

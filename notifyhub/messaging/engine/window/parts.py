@@ -1,5 +1,6 @@
 """What a window is made of while it is worked on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from notifyhub.messaging.channels.base import Message
@@ -13,7 +14,7 @@ from notifyhub.messaging.engine.write import Verdict
 Live = list[tuple[LeasedBatch, list[Row]]]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Draft:
     """A row that is to be handed over."""
 
@@ -23,7 +24,7 @@ class Draft:
     account: Account
     limits: Limits
     # The counters it took; what certainly did not go out gives them back.
-    taken: list[Taken] = field(default_factory=list)
+    taken: Iterable[Taken] = ()
 
 
 @dataclass(kw_only=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
 from notifyhub.messaging.channels.registry import backends
@@ -10,7 +11,7 @@ from notifyhub.messaging.engine.accounts import Account, Accounts, Choice
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
 from notifyhub.messaging.engine.judge import IN_DOUBT, honest
 from notifyhub.messaging.engine.limits import OFFERS, Limits, Policies, awake
-from notifyhub.messaging.engine.quiet import end_of, release, zone_of
+from notifyhub.messaging.engine.quiet import Hours, end_of, release, zone_of
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
 from notifyhub.messaging.engine.window.verdicts import failure, put_off, skipped
 from notifyhub.messaging.engine.write import Verdict
@@ -25,7 +26,8 @@ def prepare(
     live: Live, *, accounts: Accounts, composer: Composer, policies: Policies, take: int
 ) -> list[Plan]:
     """Judge and render the rows, and take what the buckets grant for those that are to be sent."""
-    verdicts = {(row["dispatch_id"], row["id"]): _gate(row, policies) for _, rows in live for row in rows}
+    gate = Gate(policies)
+    verdicts = {(row["dispatch_id"], row["id"]): gate.judge(row) for _, rows in live for row in rows}
     sendable = [row for _, rows in live for row in rows if verdicts[row["dispatch_id"], row["id"]] is None]
     variables = composer.variables(sendable)
     plans: list[Plan] = []
@@ -47,7 +49,7 @@ def prepare(
                     plan.pinned = row["mark"] in IN_DOUBT
                     break
                 else:
-                    outcome = _compose(row, variables[row["id"]], composer, choice.account, policies)
+                    outcome = _compose(row, variables[row["id"]], composer, choice.account, gate.limits(row))
                     if isinstance(outcome, Draft):
                         plan.drafts.append(outcome)
                         wanted[choice.account.id] += 1
@@ -62,24 +64,39 @@ def prepare(
     return plans
 
 
-def _gate(row: Row, policies: Policies) -> Verdict | None:
-    """Return what stops or delays a row before it is looked at any closer."""
-    if row["verdict"]:
-        return skipped(row, row["verdict"])
-    limits = _limits(row, policies)
-    if not limits.allowed:
-        return skipped(row, Reason.CHANNEL_NOT_ALLOWED)
-    if limits.quiet is not None:
-        now = row["looked_at"]
-        until = release(now, zone_of(row["time_zone"]), quiet=limits.quiet)
-        if until > now:
-            return put_off(row, until)
-    return None
+class Gate:
+    """What the policies say of the rows of one window; each class, channel and zone is looked up once."""
 
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+        self._limits: dict[tuple[str, str, bool], Limits] = {}
+        self._until: dict[tuple[str, Hours], datetime] = {}
 
-def _limits(row: Row, policies: Policies) -> Limits:
-    limits = policies.limits(row["message_class"], row["channel"])
-    return awake(limits, message_class=row["message_class"], urgent=row["urgent"])
+    def limits(self, row: Row) -> Limits:
+        """Return what holds for a row."""
+        key = row["message_class"], row["channel"], row["urgent"]
+        found = self._limits.get(key)
+        if found is None:
+            limits = self._policies.limits(row["message_class"], row["channel"])
+            found = awake(limits, message_class=row["message_class"], urgent=row["urgent"])
+            self._limits[key] = found
+        return found
+
+    def judge(self, row: Row) -> Verdict | None:
+        """Return what stops or delays a row before it is looked at any closer."""
+        if row["verdict"]:
+            return skipped(row, row["verdict"])
+        limits = self.limits(row)
+        if not limits.allowed:
+            return skipped(row, Reason.CHANNEL_NOT_ALLOWED)
+        if limits.quiet is None:
+            return None
+        # One statement read the whole window, at one moment.
+        now, key = row["looked_at"], (row["time_zone"], limits.quiet)
+        until = self._until.get(key)
+        if until is None:
+            until = self._until[key] = release(now, zone_of(row["time_zone"]), quiet=limits.quiet)
+        return put_off(row, until) if until > now else None
 
 
 def _choose(row: Row, accounts: Accounts, policies: Policies) -> Choice | Verdict:
@@ -128,7 +145,7 @@ def _cut(plan: Plan, granted: dict[int, int]) -> None:
 
 
 def _compose(
-    row: Row, variables: dict[str, Any], composer: Composer, account: Account, policies: Policies
+    row: Row, variables: dict[str, Any], composer: Composer, account: Account, limits: Limits
 ) -> Draft | Verdict:
     backend = backends.get(account.backend)
     try:
@@ -141,4 +158,4 @@ def _compose(
         # Whatever else one row's data breaks is that row's failure, and not its batch's.
         logger.exception("Message %s-%s cannot be composed", row["dispatch_id"], row["id"])
         return failure(row, Reason.RENDER_ERROR, type(error).__name__)
-    return Draft(row=row, message=message, copy=copy, account=account, limits=_limits(row, policies))
+    return Draft(row=row, message=message, copy=copy, account=account, limits=limits)

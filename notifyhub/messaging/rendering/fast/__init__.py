@@ -24,12 +24,18 @@ from typing import Any
 
 from liquid.template import BoundTemplate
 
+from notifyhub.messaging.channels.base import Page
+from notifyhub.messaging.rendering.fast.pages import page_of
 from notifyhub.messaging.rendering.fast.source import Unsupported
 from notifyhub.messaging.rendering.fast.template import write_template
 
-Fill = Callable[[Mapping[str, Any]], str]
+# Python itself has limits too: a hundred levels of indentation, twenty of loops.
+_NOT_COMPILED = (Unsupported, SyntaxError, RecursionError, MemoryError, UnicodeEncodeError)
 
-__all__ = ["Fill", "compile_template"]
+Fill = Callable[[Mapping[str, Any]], str]
+FillPage = Callable[[Mapping[str, Any]], Page]
+
+__all__ = ["Fill", "FillPage", "compile_page", "compile_template", "page_of"]
 
 
 def compile_template(template: BoundTemplate) -> Fill | None:
@@ -39,6 +45,13 @@ def compile_template(template: BoundTemplate) -> Fill | None:
     """
     try:
         return write_template(template).function()
-    except (Unsupported, SyntaxError, RecursionError, MemoryError, UnicodeEncodeError):
-        # Python itself has limits too: a hundred levels of indentation, twenty of loops.
+    except _NOT_COMPILED:
+        return None
+
+
+def compile_page(template: BoundTemplate) -> FillPage | None:
+    """Return the function that fills `template` in as the bytes of a mail, on the same terms."""
+    try:
+        return write_template(template).page_function()
+    except _NOT_COMPILED:
         return None

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from notifyhub.messaging.channels.base import Page
+from notifyhub.messaging.rendering.fast.pages import page_finisher
 from notifyhub.messaging.rendering.fast.runtime import NAMES, plain_newlines
 
 # So many pieces of output may come together before their size is looked at.
@@ -51,6 +53,7 @@ class Source:
         self._depth = 1
         self._table: dict[str, Any] = {**NAMES, "__builtins__": {}}
         self._words: dict[str, str] = {}
+        self._output: set[str] = set()
         self._count = 0
         self._pending: list[tuple[bool, str]] = []
         self._written = 0
@@ -135,6 +138,7 @@ class Source:
     def flush(self) -> None:
         """Write what is pending as one line."""
         pieces = [self._new_constant(code) if fixed else code for fixed, code in self._pending]
+        self._output.update(code for fixed, code in self._pending if fixed)
         self._pending = []
         if len(pieces) == 1:
             self.line(f"{self.buffer}.append({pieces[0]})")
@@ -143,8 +147,15 @@ class Source:
 
     def function(self) -> Callable[..., str]:
         """Return the finished function."""
+        return self._make(self._table)
+
+    def page_function(self) -> Callable[..., Page]:
+        """Return the finished function that gives the text as the bytes of a mail."""
+        return self._make({**self._table, "finish": page_finisher(self._output)})
+
+    def _make(self, table: dict[str, Any]) -> Callable[..., Any]:
         source = "\n".join(["def fill(D):", *self._lines])
         # No word of the template is in the source; see the package's own words on why this is safe.
-        exec(compile(source, "<liquid>", "exec"), self._table)
-        made: Callable[..., str] = self._table["fill"]
+        exec(compile(source, "<liquid>", "exec"), table)
+        made: Callable[..., Any] = table["fill"]
         return made

@@ -315,6 +315,7 @@ KEEP_DAYS = {
     "copies": _days("NOTIFYHUB_KEEP_COPIES_DAYS", 180),
     "counts": _days("NOTIFYHUB_KEEP_COUNTS_DAYS", 100),
     "ledger": _days("NOTIFYHUB_KEEP_LEDGER_DAYS", 400),
+    "replies": _days("NOTIFYHUB_KEEP_REPLIES_DAYS", 180),
 }
 
 IMPORT_EXPORT_USE_TRANSACTIONS = True

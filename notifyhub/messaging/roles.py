@@ -27,6 +27,10 @@ GRANTS = [
         RoleGrant(role=role, permissions=("messaging.settle_delivery",))
         for role in (roles.SENIOR_AGENT, roles.SERVICE_LEAD)
     ),
+    *(
+        RoleGrant(role=role, permissions=("messaging.reply_in_sandbox",))
+        for role in (*roles.MARKETING, *roles.SERVICE, roles.OPERATIONS)
+    ),
     RoleGrant(
         role=roles.OPERATIONS,
         permissions=(

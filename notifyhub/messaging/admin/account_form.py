@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifyhub.messaging.channels.base import Backend, SettingField
+from notifyhub.messaging.models.provider import OpensCases
 
 PREFIX = "set_"
 
@@ -69,6 +70,12 @@ class AccountForm(forms.Form):
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
+    opens_cases = forms.ChoiceField(
+        label=gettext_lazy("Open a case from replies"),
+        choices=OpensCases,
+        initial=OpensCases.SERVICE,
+        help_text=gettext_lazy("A reply to a customer with an open case always goes into that case."),
+    )
     active = forms.BooleanField(label=gettext_lazy("In use"), required=False, initial=True)
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -76,6 +83,9 @@ class AccountForm(forms.Form):
         super().__init__(*args, **kwargs)
         for one in backend.fields:
             self.fields[PREFIX + one.name] = form_field(one, secret_is_set=one.name in kept)
+
+        if not backend.takes_replies:
+            del self.fields["opens_cases"]
 
     def settings(self) -> dict[str, Any]:
         """Return the typed values of the backend's settings."""

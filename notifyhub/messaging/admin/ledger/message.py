@@ -31,6 +31,7 @@ from notifyhub.messaging.services.ledger import (
 )
 from notifyhub.messaging.services.previews import identity_for
 from notifyhub.messaging.services.reasons import explain
+from notifyhub.messaging.services.replies import may_try, replies_to
 
 Kind = DeliveryEvent.Kind
 KIND_LOOKS = {
@@ -156,10 +157,12 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
+            replies=replies_to(dispatch_id=dispatch.pk, delivery_id=delivery.pk, viewer=self.request.user),
             told=tell_steps(dispatch=dispatch, delivery=delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),
+            may_reply=may_try(account=accounts.get(delivery.account_id or 0), viewer=self.request.user),
             rendered=rendered,
             mail_url=mail_url,
             identity=identity_for(channel=delivery.channel, message_class=dispatch.message_class),

@@ -50,7 +50,7 @@ def reply_entries(
     *, customer_id: int, before: datetime | None, limit: int, request: Any
 ) -> Sequence[TimelineEntry]:
     """Return what the customer replied, with what became of it; none without permission."""
-    if not request.user.has_perm(PERMISSION):
+    if not request.user.has_perm("messaging.view_inboundmessage"):
         return []
     return [
         TimelineEntry(

@@ -16,12 +16,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicalprovideraccount',
             name='opens_cases',
-            field=models.CharField(choices=[('service', 'Replies to transactional and service messages'), ('all', 'All replies'), ('none', "None; they stand on the customer's timeline")], db_default='service', default='service', max_length=8, verbose_name='open a case from replies'),
+            field=models.CharField(choices=[('service', 'Replies to transactional and service messages'), ('all', 'All replies'), ('none', "No replies; the customer's timeline has them")], db_default='service', default='service', max_length=8, verbose_name='open a case from replies'),
         ),
         migrations.AddField(
             model_name='provideraccount',
             name='opens_cases',
-            field=models.CharField(choices=[('service', 'Replies to transactional and service messages'), ('all', 'All replies'), ('none', "None; they stand on the customer's timeline")], db_default='service', default='service', max_length=8, verbose_name='open a case from replies'),
+            field=models.CharField(choices=[('service', 'Replies to transactional and service messages'), ('all', 'All replies'), ('none', "No replies; the customer's timeline has them")], db_default='service', default='service', max_length=8, verbose_name='open a case from replies'),
         ),
         migrations.CreateModel(
             name='InboundMessage',

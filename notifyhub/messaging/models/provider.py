@@ -14,7 +14,7 @@ class OpensCases(models.TextChoices):
 
     SERVICE = "service", _("Replies to transactional and service messages")
     ALL = "all", _("All replies")
-    NONE = "none", _("None; they stand on the customer's timeline")
+    NONE = "none", _("No replies; the customer's timeline has them")
 
 
 class ProviderAccount(models.Model):

@@ -69,7 +69,7 @@ def test_nothing_is_offered_after_a_refusal(account: ProviderAccount, word: str)
     assert reasons(later) == {"suppressed": 1}
     told = DeliveryEvent.objects.get(kind="unsubscribed")
     assert (told.delivery_id, told.code) == (sent.pk, "reply")
-    verbs = set(AuditEntry.objects.filter(actor_name="customer's reply").values_list("verb", flat=True))
+    verbs = set(AuditEntry.objects.filter(actor="customer's reply").values_list("verb", flat=True))
     assert verbs == {"record_consent", "suppress"}
     record = ConsentRecord.objects.filter(customer=customer, decision="out").latest("pk")
     assert (record.source, record.wording, record.proof) == ("reply", word, f"reply {stopped.pk}")

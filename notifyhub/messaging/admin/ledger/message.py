@@ -31,7 +31,7 @@ from notifyhub.messaging.services.ledger import (
 )
 from notifyhub.messaging.services.previews import identity_for
 from notifyhub.messaging.services.reasons import explain
-from notifyhub.messaging.services.replies import may_try, replies_to
+from notifyhub.messaging.services.replies import ReplyLine, may_try, replies_to
 
 Kind = DeliveryEvent.Kind
 KIND_LOOKS = {
@@ -157,7 +157,7 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
-            replies=replies_to(dispatch_id=dispatch.pk, delivery_id=delivery.pk, viewer=self.request.user),
+            replies=self._replies(delivery),
             told=tell_steps(dispatch=dispatch, delivery=delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
@@ -173,6 +173,11 @@ class MessagePage(PageMixin, TemplateView):
             ],
             **kwargs,
         )
+
+    def _replies(self, delivery: Delivery) -> list[ReplyLine]:
+        if not self.request.user.has_perm("messaging.view_inboundmessage"):
+            return []
+        return replies_to(dispatch_id=delivery.dispatch_id, delivery_id=delivery.pk, viewer=self.request.user)
 
     def _dispatch_url(self, dispatch: Dispatch) -> str:
         if not self.request.user.has_perm("messaging.view_dispatch"):

@@ -1,9 +1,10 @@
 """What a short reply means: words by which a customer refuses offers, or asks for them again.
 
 Who sends commercial SMS in China must name a way to refuse them in each, and stop when it is used: MIIT,
-通信短信息服务管理规定, articles 18 to 20. The ways that carriers and vendors print are 退订, T, TD, R
-and N, with a code of the sender behind the first and the third. The English ones are the standard keywords of the CTIA's
-Messaging Principles and Best Practices (opt-out mechanisms), as carriers of North America enforce them.
+通信短信息服务管理规定, articles 18 to 20. The ways that carriers and vendors print are R, T, N, TD and
+退订, the last two also with a code of the sender behind them. The English ones are the standard keywords of
+the CTIA's Messaging Principles and Best Practices (opt-out mechanisms), which carriers of North America
+enforce.
 
 Only a reply that is nothing but such a word counts: a sentence with "stop" in it is for a person to read.
 """

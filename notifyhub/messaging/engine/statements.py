@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg.types.datetime import TimestamptzLoader
@@ -71,7 +72,8 @@ def prepared() -> Iterator[CursorWrapper]:
 
 def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:
     """Let the server plan the statements of this connection once for all parameters, and soon anew."""
-    if raw.prepare_threshold is None:
+    if raw.prepare_threshold is None or settings.DATABASE_POOL == "transaction":
+        # What is set in a session that is shared would be found there by others: their plans, not ours.
         return
     now = time.monotonic()
     if getattr(_planned, "of", None) is not raw:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from notifyhub.core.admin import LedgerAdmin
-from notifyhub.core.templatetags.nh import chip
+from notifyhub.core.templatetags.nh import chip, when
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.customer_page import message_url, shorten
 from notifyhub.messaging.looks import CHANNEL_ICONS
@@ -27,7 +27,7 @@ class ReplyAdmin(LedgerAdmin):
     """Replies, newest first. A reply has no page of its own: it stands with its message and its customer."""
 
     list_display = (
-        "received_at",
+        "shown_at",
         "shown_channel",
         "shown_from",
         "shown_text",
@@ -48,6 +48,10 @@ class ReplyAdmin(LedgerAdmin):
     ) -> HttpResponse:
         return redirect("admin:messaging_inboundmessage_changelist")
 
+    @display(description=gettext_lazy("received at"), ordering="id")
+    def shown_at(self, reply: InboundMessage) -> str:
+        return when(reply.received_at)
+
     @display(description=gettext_lazy("channel"), ordering="channel")
     def shown_channel(self, reply: InboundMessage) -> SafeString:
         return chip(reply.get_channel_display(), "grey", CHANNEL_ICONS[Channel(reply.channel)])
@@ -63,7 +67,7 @@ class ReplyAdmin(LedgerAdmin):
     def shown_text(self, reply: InboundMessage) -> str:
         return shorten(str(reply.text or "—"))
 
-    @display(description=gettext_lazy("meaning"), ordering="meaning")
+    @display(description=gettext_lazy("Result"), ordering="meaning")
     def shown_meaning(self, reply: InboundMessage) -> SafeString | str:
         if reply.meaning not in TONES:
             return reply.taken_id

@@ -28,6 +28,8 @@ from notifyhub.messaging.tests.kit.replies import (
     sent_to,
     signed,
 )
+from notifyhub.messaging.tests.kit.sending import drain, memory_account
+from notifyhub.staff.services.api_keys import create_api_key
 from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -263,3 +265,28 @@ def test_old_replies_go(settings: Any) -> None:
     settings.KEEP_DAYS = {**settings.KEEP_DAYS, "replies": 180}
     assert drop_old_replies() == 1
     assert last_reply().text == "New"
+
+
+def test_who_asked_for_a_message_reads_in_the_api_what_was_replied() -> None:
+    memory_account("sms")
+    account, token = (
+        gateway(active=False),
+        create_api_key(name="o", scopes=["messages:send", "messages:read"])[1],
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {
+        "text": {"body": "Your table is booked for seven"},
+        "channels": [{"channel": "sms"}],
+        "recipients": [{"phone": "13800004321"}, {"phone": "13800004322"}],
+    }
+    accepted = Client().post("/api/v1/messages", body, content_type="application/json", headers=headers)
+    drain()
+    for text in ("Make it eight", "R"):
+        push(account, "13800004321", text)
+    take_replies()
+    told = Client().get(f"/api/v1/messages/{accepted.json()['id']}", headers=headers).json()["messages"]
+    assert [[(one["text"], one["meaning"]) for one in row["replies"]] for row in told] == [
+        [("Make it eight", "text"), ("R", "stop")],
+        [],
+    ]
+    assert b"replies" in Client().get("/api/v1/schema/").content

@@ -35,14 +35,17 @@ def replies_to(*, dispatch_id: int, delivery_id: int, viewer: Any, limit: int = 
     return read_lines(list(rows.order_by("at", "id")[:limit]), viewer)
 
 
-def replies_by_message(keys: Iterable[tuple[int, int]]) -> dict[str, list[InboundMessage]]:
-    """Return {message: what was answered to it, newest first} for these (dispatch, message) pairs."""
+def replies_by_message(
+    keys: Iterable[tuple[int, int]], *, limit: int = 200
+) -> dict[str, list[InboundMessage]]:
+    """Return {message: what was answered to it, newest first} for these (dispatch, message) pairs; the latest
+    `limit` in all."""
     wanted = set(keys)
     rows = InboundMessage.objects.filter(
         dispatch_id__in={pair[0] for pair in wanted}, delivery_id__in={pair[1] for pair in wanted}
     )
     found: dict[str, list[InboundMessage]] = {}
-    for row in rows.order_by("-at", "-id")[:200]:
+    for row in rows.order_by("-at", "-id")[:limit]:
         if (row.dispatch_id, row.delivery_id) in wanted:
             found.setdefault(row.answers, []).append(row)
     return found

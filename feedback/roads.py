@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from feedback import dashboard, panels, personal_data
 from feedback.models import Case
-from feedback.services import sweeps
+from feedback.services import incoming, sweeps
 from notifyhub.core import registry
 from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, Tick
+from notifyhub.messaging.registry import reply_takers
 from notifyhub.staff.verbs import VERBS
 
 VIEW = "feedback.view_case"
@@ -81,6 +82,7 @@ def register() -> None:
             trigger=lambda author: gettext("Reply written by %s") % author,
         ),
     )
+    reply_takers.register("case", incoming.take_reply)
     registry.ticks.register(
         "cases",
         Tick(run=sweeps.run_case_sweep, every_seconds=15, label=_("Clocks, waits and replies of cases")),

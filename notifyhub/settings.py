@@ -163,10 +163,14 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
-# The engine keeps its statements prepared. A pooler that hands connections over between transactions must
-# know of that (pgbouncer: max_prepared_statements), or this is switched off.
+DATABASE_POOL = env.str("DATABASE_POOL", default="session")
+if DATABASE_POOL not in ("session", "transaction"):
+    raise ImproperlyConfigured("DATABASE_POOL must be session (also without a pooler) or transaction.")
+# A pooler that gives each transaction another connection keeps nothing of a session: neither what was set in
+# it, which others would find there instead, nor what was prepared, unless it sees to that itself (PgBouncer:
+# max_prepared_statements).
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = (
-    5 if env.bool("NOTIFYHUB_DB_PREPARE", default=True) else None
+    5 if env.bool("NOTIFYHUB_DB_PREPARE", default=DATABASE_POOL == "session") else None
 )
 if env.bool("NOTIFYHUB_DB_POOL", default=False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 5}
@@ -315,6 +319,7 @@ KEEP_DAYS = {
     "copies": _days("NOTIFYHUB_KEEP_COPIES_DAYS", 180),
     "counts": _days("NOTIFYHUB_KEEP_COUNTS_DAYS", 100),
     "ledger": _days("NOTIFYHUB_KEEP_LEDGER_DAYS", 400),
+    "replies": _days("NOTIFYHUB_KEEP_REPLIES_DAYS", 180),
 }
 
 IMPORT_EXPORT_USE_TRANSACTIONS = True

@@ -12,7 +12,7 @@ from feedback.services.replies import show_ledger_state
 
 LINES = 200
 # These events stand in the thread as what was said.
-SPOKEN = (Interaction.Kind.REPLY, Interaction.Kind.NOTE, Interaction.Kind.CALL)
+SPOKEN = tuple(Interaction.Kind.values)
 WORDS = {
     "log": _("logged the case"),
     "receive": _("The case came in"),

@@ -18,6 +18,7 @@ class Source(models.TextChoices):
     APP = "app", _("App")
     WEB = "web", _("Website")
     EMAIL = "email", _("Email")
+    SMS = "sms", _("SMS")
     CHAT = "chat", _("Chat")
     SOCIAL = "social", _("Social media")
     REGULATOR = "regulator", _("Regulator")

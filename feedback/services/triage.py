@@ -1,6 +1,28 @@
-"""Words that raise the severity of a case; they never lower it."""
+"""Words that raise the severity of a case, which they never lower, and words that only say thanks."""
 
 from feedback.models import Severity
+from notifyhub.messaging.services.replies import flatten
+
+# Replies that ask for nothing, as they are compared: see `flatten`.
+THANKS = frozenset(
+    (
+        *(
+            "谢谢",
+            "谢谢你",
+            "谢谢您",
+            "多谢",
+            "感谢",
+            "好",
+            "好的",
+            "好的谢谢",
+            "收到",
+            "知道了",
+            "嗯",
+            "嗯嗯",
+        ),
+        *("ok", "okay", "thanks", "thankyou", "thx", "thankyouverymuch", "gotit", "great"),
+    )
+)
 
 # A wrong alarm costs a lead one look; a missed one costs a child's health. So the words are broad.
 RAISING: dict[str, tuple[str, ...]] = {
@@ -76,3 +98,9 @@ def raise_severity(*, severity: str, text: str) -> tuple[str, str]:
             if word in low:
                 return level, word
     return severity, ""
+
+
+def says_thanks(text: str) -> bool:
+    """Say whether a reply is nothing but thanks, or a sign that it was read."""
+    flat = flatten(text)
+    return not flat or flat in THANKS

@@ -6,15 +6,18 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import Panel, TimelineEntry, customer_panels, customer_timeline
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.looks import CHANNEL_ICONS, STATE_TONES
-from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.models import Delivery, InboundMessage
 from notifyhub.messaging.services.ledger import messages_of
+from notifyhub.messaging.services.replies import replies_of
 
 LAST = 8
+Meaning = InboundMessage.Meaning
 PERMISSION = "messaging.view_delivery"
 
 
@@ -43,6 +46,39 @@ def timeline(
     ]
 
 
+def reply_entries(
+    *, customer_id: int, before: datetime | None, limit: int, request: Any
+) -> Sequence[TimelineEntry]:
+    """Return what the customer replied, with what became of it; none without permission."""
+    if not request.user.has_perm("messaging.view_inboundmessage"):
+        return []
+    return [
+        TimelineEntry(
+            at=line.reply.at,
+            kind="message",
+            title=_("Reply: %(text)s") % {"text": shorten(str(line.reply.text or "—"))},
+            detail=" · ".join(
+                part for part in (str(Channel(line.reply.channel).label), line.went_to) if part
+            ),
+            icon="reply",
+            chip=line.reply.get_meaning_display() if line.reply.meaning != Meaning.TEXT else "",
+            tone="orange" if line.reply.meaning == Meaning.STOP else "grey",
+            url=line.url or message_url(line.reply),
+        )
+        for line in replies_of(customer_id=customer_id, viewer=request.user, limit=limit, before=before)
+    ]
+
+
+def shorten(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    return Truncator(" ".join(text.split())).chars(120)
+
+
+def message_url(reply: InboundMessage) -> str:
+    """Return the page of the message that is answered, "" if none is known."""
+    return reverse("admin:messaging_delivery_page", args=[reply.answers]) if reply.answers else ""
+
+
 def last_messages(request: Any, customer: Any) -> str:
     """Return the card's body: the last messages with channel, state and reason."""
     context = {"lines": messages_of(customer.pk, LAST), "customer": customer}
@@ -52,6 +88,7 @@ def last_messages(request: Any, customer: Any) -> str:
 def register() -> None:
     """Hand both to the registries."""
     customer_timeline.register("messages", timeline)
+    customer_timeline.register("replies", reply_entries)
     customer_panels.register(
         "messages",
         Panel(title=_("Last messages"), render=last_messages, permission=PERMISSION, column="side"),

@@ -7,6 +7,14 @@ from notifyhub.core.registry import NavItem, navigation
 ITEMS = {
     "templates": ("marketing", _("Templates"), "draft", "messaging_template_changelist", "view_template", 50),
     "messages": ("messages", _("Messages"), "forum", "messaging_delivery_changelist", "view_delivery", 10),
+    "replies": (
+        "messages",
+        _("Replies"),
+        "reply",
+        "messaging_inboundmessage_changelist",
+        "view_inboundmessage",
+        15,
+    ),
     "dispatches": (
         "messages",
         _("Dispatches"),

@@ -7,7 +7,7 @@ from django.db import connection
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, SendCount
+from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, InboundMessage, SendCount
 from notifyhub.messaging.rendering.variables import masked
 from notifyhub.messaging.services.copies import show_many
 
@@ -75,6 +75,21 @@ def erase_counts(customer_id: int) -> int:
     return SendCount.objects.filter(customer_id=customer_id).delete()[0]
 
 
+def export_replies(customer_id: int) -> Any:
+    """Return what the customer wrote to us."""
+    rows = InboundMessage.objects.filter(customer_id=customer_id).order_by("pk")
+    return [
+        {"at": row.at, "channel": Channel(row.channel).label, "from": row.contact, "text": row.text}
+        for row in rows
+    ]
+
+
+def erase_replies(customer_id: int) -> int:
+    """Empty what they wrote and from where; that a reply came, and what it closed, stays."""
+    rows = InboundMessage.objects.filter(customer_id=customer_id)
+    return rows.update(text=None, contact=None, contact_hash=None, masked="", provider_ref="")
+
+
 def register() -> None:
     """Hand the handlers to the registry."""
     personal_data.register(
@@ -85,4 +100,7 @@ def register() -> None:
     )
     personal_data.register(
         SendCount._meta.label, PersonalData(export=export_counts, erase=erase_counts), order=60
+    )
+    personal_data.register(
+        InboundMessage._meta.label, PersonalData(export=export_replies, erase=erase_replies), order=60
     )

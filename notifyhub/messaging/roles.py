@@ -3,7 +3,12 @@
 from notifyhub.core.registry import RoleGrant, role_grants
 from notifyhub.staff import roles
 
-READ = ("messaging.view_template", "messaging.view_dispatch", "messaging.view_delivery")
+READ = (
+    "messaging.view_template",
+    "messaging.view_dispatch",
+    "messaging.view_delivery",
+    "messaging.view_inboundmessage",
+)
 WRITE_TEMPLATES = ("messaging.add_template", "messaging.change_template")
 # Halts, resuming, draining, probing: what the operations page presses.
 STEER = ("messaging.view_halt", "messaging.add_halt", "messaging.change_halt")
@@ -26,6 +31,10 @@ GRANTS = [
     *(
         RoleGrant(role=role, permissions=("messaging.settle_delivery",))
         for role in (roles.SENIOR_AGENT, roles.SERVICE_LEAD)
+    ),
+    *(
+        RoleGrant(role=role, permissions=("messaging.reply_in_sandbox",))
+        for role in (*roles.MARKETING, *roles.SERVICE, roles.OPERATIONS)
     ),
     RoleGrant(
         role=roles.OPERATIONS,

@@ -11,6 +11,7 @@ from notifyhub.messaging.engine.worker import Worker, drain_bulk, drain_realtime
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.receipts import match_receipts
+from notifyhub.messaging.services.replies import take_replies
 
 # A task that ran for long would keep a worker from anything else, and from stopping.
 DRAIN_SECONDS = 15.0
@@ -46,6 +47,12 @@ def drain_bulk_task() -> None:
 def match_receipts_task() -> None:
     """Merge the receipts that came in since."""
     match_receipts()
+
+
+@shared_task(name=bells.REPLIES)
+def take_replies_task() -> None:
+    """Work on the replies that came in since."""
+    take_replies()
 
 
 @shared_task(name=bells.PLAN)

@@ -22,6 +22,7 @@ from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
 from notifyhub.messaging.services.punctuality import roll_up
 from notifyhub.messaging.services.punctuality.rolling import fold_tallies
 from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
+from notifyhub.messaging.services.replies import drop_old_replies, take_replies
 
 MONTHS_AHEAD = 3
 
@@ -67,6 +68,8 @@ def register() -> None:
         ("messaging.plan", plan_due_dispatches, every, _("Plan due dispatches")),
         ("messaging.reap", reap_expired_leases, every, _("Return the leases of dead workers")),
         ("messaging.receipts", match_receipts, 60, _("Match receipts with their messages")),
+        ("messaging.replies", take_replies, every, _("Work on what customers replied")),
+        ("messaging.forget_replies", drop_old_replies, 6 * 3600, _("Delete old replies")),
         ("messaging.lookup", look_up_due, 60, _("Ask providers about messages in doubt")),
         ("messaging.forget_receipts", drop_old_receipts, 3600, _("Delete receipts after seven days")),
         ("messaging.ring", ring_for_due_work, every, _("Wake the workers for what is due")),

@@ -1,4 +1,4 @@
-"""The door for receipts of providers: /hooks/<account>/.
+"""The door for receipts of providers and replies of customers: /hooks/<account>/.
 
 The body is verified as it came in before anything reads it, stored, and answered; matching comes after.
 """
@@ -12,10 +12,11 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from notifyhub.messaging.channels.base import Backend, Inbound, Unreadable
+from notifyhub.messaging.channels.base import Backend, Inbound, Reply, Report, Unreadable
 from notifyhub.messaging.models import ProviderAccount
 from notifyhub.messaging.services.accounts import backend_of
 from notifyhub.messaging.services.receipts import is_right_address, store_reports
+from notifyhub.messaging.services.replies import store_replies
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ BODY_LIMIT = 256 * 1024
 # A provider has no cookie of ours; the signature, or the secret in the address, is what allows the act.
 @method_decorator(csrf_exempt, name="dispatch")
 class Hook(View):
-    """Takes what the provider of one account reports."""
+    """Takes what the provider of one account reports, and what customers replied through it."""
 
     http_method_names = ["post", "options"]
 
@@ -49,7 +50,10 @@ class Hook(View):
             reports = backend.parse_receipts(inbound)
         except Unreadable as error:
             return _problem(400, str(error))
-        store_reports(account_id=found.pk, reports=reports)
+        replies = [one for one in reports if isinstance(one, Reply)]
+        store_reports(account_id=found.pk, reports=[one for one in reports if isinstance(one, Report)])
+        if replies:
+            store_replies(account=found, replies=replies)
         return JsonResponse(dict(backend.receipt_answer))
 
 

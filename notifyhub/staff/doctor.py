@@ -30,12 +30,27 @@ SAMPLE = 500
 # A canary leaves with the first tick, or one period after the last; a tick more until it is stamped.
 WARM_UP = CANARY_EVERY + 15
 
+UTC_NAMES = frozenset(("UTC", "Etc/UTC", "GMT", "Etc/GMT"))
+
 
 def check_database() -> Finding:
     """Say whether the database answers, and which one it is."""
     with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        version = cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT current_setting('server_version'), reset_val FROM pg_settings WHERE name = 'TimeZone'"
+        )
+        version, zone = cursor.fetchone()
+    # Behind such a pooler what a session sets at its beginning reaches one of the server's connections.
+    if settings.DATABASE_POOL == "transaction" and zone not in UTC_NAMES:
+        return Finding(
+            level="warning",
+            message=_(
+                "Sessions of the database begin in the time zone %(zone)s; behind a pooler they must begin in"
+                " UTC: ALTER ROLE … SET timezone = 'UTC'."
+            )
+            % {"zone": zone},
+            data={"version": version, "time_zone": zone},
+        )
     return Finding(
         level="ok",
         message=_("The database answers (PostgreSQL %(version)s).") % {"version": version},

@@ -28,6 +28,7 @@ VERBS: dict[str, Any] = {
     "place_hold": _("Placed a hold"),
     "release_hold": _("Released a hold"),
     "suppress": _("Suppressed a contact point"),
+    "reply_in_sandbox": _("Replied as the customer in the sandbox"),
     "lift_suppression": _("Lifted a suppression"),
     "create_segment": _("Added a segment"),
     "update_segment": _("Changed a segment"),

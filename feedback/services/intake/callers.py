@@ -80,7 +80,8 @@ def likely_orders(*, customer_id: int, now: datetime, limit: int = 3) -> list[Or
     return list(Order.objects.filter(customer_id=customer_id).order_by("-placed_at")[:limit])
 
 
-def find_customer(customer_id: int | None, caller: Caller | None) -> Customer | None:
+def find_customer(customer_id: int | None, caller: Caller | None, *, ask: bool = True) -> Customer | None:
+    """Return the customer meant; one of several is asked for, or left open if there is nobody to `ask`."""
     if customer_id is not None:
         customer = Customer.objects.filter(pk=customer_id).first()
         if customer is not None and customer.merged_into_id:
@@ -91,6 +92,8 @@ def find_customer(customer_id: int | None, caller: Caller | None) -> Customer | 
     if caller is None or caller.value is None:
         return None
     known = customers_with_phone(caller.value)
+    if len(known) > 1 and not ask:
+        return None
     if len(known) > 1:
         raise Refused(
             _("%d customers have this number. Choose the one who speaks.") % len(known), field="phone"

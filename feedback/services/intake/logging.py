@@ -44,6 +44,7 @@ def log_case(
     external_ref: str = "",
     delivery_ref: str = "",
     delivery_line: str = "",
+    channel: str = "",
 ) -> Case:
     """Open a case and return it: OPEN and the actor's if an agent logs it, NEW without one (actor None).
 
@@ -77,7 +78,7 @@ def log_case(
         )
     _refuse_known_reference(source, _clean(external_ref, 80))
     now = timezone.now()
-    customer = find_customer(customer_id, caller)
+    customer = find_customer(customer_id, caller, ask=actor is not None)
     live = actor is not None and source == Case.Source.PHONE
     case = _create(
         now=now,
@@ -98,7 +99,7 @@ def log_case(
         delivery_ref=delivery_ref[:40],
         delivery_line=delivery_line[:200],
     )
-    _first_line(case, actor, live, now)
+    _first_line(case, actor, live, now, channel)
     edge = BY_TRIGGER["log" if actor else "receive"]
     record_event(case, edge.trigger, actor, to_state=edge.to, data={"severity": severity, "word": bool(word)})
     clocks.start_clocks(case, now=now)
@@ -182,7 +183,7 @@ def _create(
     )
 
 
-def _first_line(case: Case, actor: User | None, live: bool, now: datetime) -> None:
+def _first_line(case: Case, actor: User | None, live: bool, now: datetime, channel: str) -> None:
     """Write what the customer said as the first line of the thread."""
     Interaction.objects.create(
         case=case,
@@ -192,6 +193,7 @@ def _first_line(case: Case, actor: User | None, live: bool, now: datetime) -> No
         at=case.call_started_at or now,
         author=actor,
         body=case.detail or case.summary,
+        channel=channel,
     )
     if live:
         Case.objects.filter(pk=case.pk).update(last_agent_at=now)

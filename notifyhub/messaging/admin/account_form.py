@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.channels.base import GROUPS, Backend, SettingField
+from notifyhub.messaging.models.provider import OpensCases
 from notifyhub.messaging.services.accounts import read_value
 
 PREFIX = "set_"
@@ -36,6 +37,7 @@ PARTS = {
         gettext_lazy("The vendor sends approved texts only: say which of them stands for ours."),
     ),
     "receipts": (gettext_lazy("Receipts"), gettext_lazy("How the provider tells what became of a message.")),
+    "replies": (gettext_lazy("Replies"), gettext_lazy("What customers answer to messages of this account.")),
     "rate": (gettext_lazy("Speed"), gettext_lazy("What the provider allows. What is above it waits.")),
     "hours": (
         gettext_lazy("Hours for offers"),
@@ -49,6 +51,7 @@ OWN = {
     "account": ("name", "priority", "active"),
     "rate": ("rate_per_second",),
     "hours": ("open_from", "open_until"),
+    "replies": ("opens_cases",),
 }
 
 
@@ -131,6 +134,12 @@ class AccountForm(forms.Form):
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
+    opens_cases = forms.ChoiceField(
+        label=gettext_lazy("Open a case from replies"),
+        choices=OpensCases,
+        initial=OpensCases.SERVICE,
+        help_text=gettext_lazy("A reply to a customer with an open case always goes into that case."),
+    )
     active = forms.BooleanField(label=gettext_lazy("In use"), required=False, initial=True)
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -143,6 +152,8 @@ class AccountForm(forms.Form):
                 self.fields[CLEAR + one.name] = forms.BooleanField(
                     required=False, label=_("Clear the stored one when saving")
                 )
+        if not backend.takes_replies:
+            del self.fields["opens_cases"]
 
     def clean(self) -> dict[str, Any]:
         """Look at every value at once, so that each mistake is told at its field."""
@@ -171,9 +182,16 @@ class AccountForm(forms.Form):
 
     def parts(self) -> Iterator[FormPart]:
         """Yield the fieldsets that have fields, in their order."""
-        for code in ("account", *(one for one in GROUPS if one != "advanced"), "rate", "hours", "advanced"):
+        for code in (
+            "account",
+            *(one for one in GROUPS if one != "advanced"),
+            "replies",
+            "rate",
+            "hours",
+            "advanced",
+        ):
             names = OWN.get(code, ())
-            places = [Place(field=self[name]) for name in names]
+            places = [Place(field=self[name]) for name in names if name in self.fields]
             for one in self.backend.fields if not names else ():
                 if one.group == code:
                     clear = CLEAR + one.name

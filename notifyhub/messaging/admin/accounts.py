@@ -110,6 +110,7 @@ class AccountPage(PageMixin, FormView):
                 "active": self.account.active,
                 "open_from": self.account.open_from,
                 "open_until": self.account.open_until,
+                "opens_cases": self.account.opens_cases,
                 "expected_version": self.account.version,
             }
         else:
@@ -140,7 +141,7 @@ class AccountPage(PageMixin, FormView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         data = form.cleaned_data
-        plain = {name: data[name] for name in PLAIN}
+        plain = {name: data[name] for name in PLAIN if name in data}
         try:
             if self.account is not None:
                 update_account(

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models.consent import Channel
 from notifyhub.customers.services.events.shapes import json_text
+from notifyhub.messaging.models import InboundMessage
 from notifyhub.messaging.services.requests import AttachmentIn, Recipient, read_attachment
 
 MOST_RECIPIENTS = 1000
@@ -151,6 +152,17 @@ class AcceptedSerializer(serializers.Serializer[Any]):
     customers_created = serializers.IntegerField()
 
 
+class ReplySerializer(serializers.Serializer[Any]):
+    """What the recipient replied to one message."""
+
+    at = serializers.DateTimeField()
+    text = serializers.CharField(allow_blank=True)
+    meaning = serializers.ChoiceField(
+        choices=InboundMessage.Meaning.choices,
+        help_text="stop: no more offers go to them; start: what a stop closed is open again.",
+    )
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     """One message."""
 
@@ -164,6 +176,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     handed_over_at = serializers.DateTimeField(allow_null=True)
     delivered_at = serializers.DateTimeField(allow_null=True)
     read_at = serializers.DateTimeField(allow_null=True)
+    replies = ReplySerializer(many=True, help_text="Oldest first; erased and expired ones are left out.")
 
 
 class RequestSerializer(serializers.Serializer[Any]):

@@ -109,6 +109,22 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a customer wrote to us: from which contact point, what, when.
+
+    `reference` or `provider_ref` name the message that is answered, where the vendor knows it. `event_id` is
+    the same when the vendor repeats itself.
+    """
+
+    event_id: str
+    sender: str
+    text: str
+    at: datetime | None = None
+    reference: str = ""
+    provider_ref: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Inquiry:
     """A message whose fate the vendor is asked about; `at` is when it was handed over."""
 
@@ -173,7 +189,8 @@ class Backend:
 
     `receipts` says how one knows that a receipt is the vendor's: "signed" by `verify`, "address" by the
     secret in the receipt address (for vendors that sign nothing), "" for none; `receipt_answer` is the body
-    that the vendor wants to read then. `looks_up` says that it can be asked.
+    that the vendor wants to read then. `takes_replies` says that what customers answer comes in too,
+    `looks_up` that it can be asked.
     """
 
     code: ClassVar[str] = ""
@@ -186,6 +203,7 @@ class Backend:
     wants_page: ClassVar[bool] = False
     receipts: ClassVar[Literal["", "signed", "address"]] = ""
     receipt_answer: ClassVar[Mapping[str, Any]] = {}
+    takes_replies: ClassVar[bool] = False
     looks_up: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -219,8 +237,9 @@ class Backend:
         """Say whether a request to the receipt address is the vendor's; the body is not parsed before."""
         return False
 
-    def parse_receipts(self, inbound: Inbound) -> list[Report]:
-        """Return what the request reports, each with its event_id; raise Unreadable."""
+    def parse_receipts(self, inbound: Inbound) -> list[Report | Reply]:
+        """Return what the request reports and what customers replied, each with its event_id; raise
+        Unreadable."""
         raise TypeError(f"{type(self).__name__} gets no receipts")
 
     async def close(self) -> None:

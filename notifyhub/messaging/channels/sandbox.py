@@ -14,6 +14,7 @@ class SandboxBackend(Backend):
     label = _("Sandbox (nothing leaves the house)")
     channels = ("*",)
     real = False
+    takes_replies = True
 
     async def send_many(
         self, messages: Sequence[Message], *, may_send: Callable[[], bool] = always

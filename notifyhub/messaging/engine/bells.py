@@ -11,6 +11,7 @@ PLAN = "messaging.plan_dispatch"
 REALTIME = "messaging.drain_realtime"
 BULK = "messaging.drain_bulk"
 MATCH = "messaging.match_receipts"
+REPLIES = "messaging.take_replies"
 
 
 def ring_for(priority: int, *, expires: int | None = None) -> None:
@@ -26,6 +27,11 @@ def ring_for(priority: int, *, expires: int | None = None) -> None:
 def ring_matcher() -> None:
     """Have the receipts that came in matched after the commit under way."""
     ring(current_app.signature(MATCH), queue="housekeeping")
+
+
+def ring_for_replies() -> None:
+    """Have the replies that came in worked on after the commit under way."""
+    ring(current_app.signature(REPLIES), queue="housekeeping")
 
 
 def planning_queue(priority: int, audience: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.utils import CursorWrapper
 from psycopg.adapt import AdaptersMap
@@ -111,7 +112,8 @@ def _adapters_of(raw: "psycopg.Connection[Any]") -> AdaptersMap:
 
 def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:
     """Let the server plan the statements of this connection once for all parameters, and soon anew."""
-    if raw.prepare_threshold is None:
+    if raw.prepare_threshold is None or settings.DATABASE_POOL == "transaction":
+        # What is set in a session that is shared would be found there by others: their plans, not ours.
         return
     now = time.monotonic()
     if getattr(_planned, "of", None) is not raw:

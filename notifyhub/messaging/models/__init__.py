@@ -12,6 +12,7 @@ from notifyhub.messaging.models.provider import (
     SenderIdentity,
     SendingPolicy,
 )
+from notifyhub.messaging.models.reply import InboundMessage
 from notifyhub.messaging.models.tally import Bookmark, SendTally
 from notifyhub.messaging.models.template import Content, Link, Template, TemplateVersion
 
@@ -27,6 +28,7 @@ __all__ = [
     "Dispatch",
     "DispatchItem",
     "Halt",
+    "InboundMessage",
     "InboundReceipt",
     "Link",
     "LookUp",

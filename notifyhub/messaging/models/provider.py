@@ -10,6 +10,14 @@ from notifyhub.core.fields import EncryptedTextField
 from notifyhub.customers.models.consent import Channel, MessageClass
 
 
+class OpensCases(models.TextChoices):
+    """Which replies that come in through an account are work for customer service."""
+
+    SERVICE = "service", _("Replies to transactional and service messages")
+    ALL = "all", _("All replies")
+    NONE = "none", _("No replies; the customer's timeline has them")
+
+
 class ProviderAccount(models.Model):
     """One configured account of a backend (see channels.registry). `secrets` is a JSON object, encrypted."""
 
@@ -30,6 +38,13 @@ class ProviderAccount(models.Model):
         help_text=_("By the recipient's clock; vendors of SMS take promotions by day only."),
     )
     open_until = models.TimeField(_("takes offers until"), null=True, blank=True)
+    opens_cases = models.CharField(
+        _("open a case from replies"),
+        max_length=8,
+        choices=OpensCases,
+        default=OpensCases.SERVICE,
+        db_default=OpensCases.SERVICE,
+    )
     version = models.PositiveIntegerField(_("version"), default=1)
     history = HistoricalRecords(excluded_fields=["secrets"])
 

@@ -125,6 +125,12 @@ def unsubscribe(*, link: Link, source: str = PAGE) -> bool:
     if link.customer is None or link.topic is None:
         return False
     changed = opt_out(link=link, source=source)
+    tell_unsubscribed(link=link, source=source)
+    return changed
+
+
+def tell_unsubscribed(*, link: Link, source: str) -> None:
+    """Write once on the message that its customer left because of it; in the caller's transaction."""
     told = DeliveryEvent.objects.filter(
         dispatch_id=link.dispatch_id, delivery_id=link.delivery_id, kind=DeliveryEvent.Kind.UNSUBSCRIBED
     )
@@ -139,7 +145,6 @@ def unsubscribe(*, link: Link, source: str = PAGE) -> bool:
         # Who leaves has read it: no step of a chain follows them to another channel.
         message = Delivery.objects.filter(dispatch_id=link.dispatch_id, pk=link.delivery_id, read_at=None)
         message.update(read_at=timezone.now())
-    return changed
 
 
 def topic_choices(*, link: Link) -> list[TopicChoice]:

@@ -10,7 +10,7 @@ from django.urls import path
 from notifyhub.core.admin import LedgerAdmin
 from notifyhub.messaging.admin.ledger.listing import CustomerMessages, MessageList
 from notifyhub.messaging.admin.ledger.message import MailFrame, MessagePage, MessagePanel
-from notifyhub.messaging.admin.ledger.sandbox import SandboxPage
+from notifyhub.messaging.admin.ledger.sandbox import SandboxPage, SandboxReply
 from notifyhub.messaging.admin.ledger.settling import SettleMessage
 from notifyhub.messaging.models import Delivery
 
@@ -38,6 +38,7 @@ class DeliveryAdmin(LedgerAdmin):
             page("sandbox/", SandboxPage, "sandbox"),
             page("<str:reference>/message/", MessagePage, "page"),
             page("<str:reference>/settle/", SettleMessage, "settle"),
+            page("<str:reference>/reply/", SandboxReply, "reply"),
             page("<str:reference>/mail/", MailFrame, "mail"),
             page("<str:reference>/panel/<slug:name>/", MessagePanel, "panel"),
             *super().get_urls(),

@@ -32,6 +32,7 @@ from notifyhub.messaging.services.ledger import (
 )
 from notifyhub.messaging.services.previews import identity_for
 from notifyhub.messaging.services.reasons import explain
+from notifyhub.messaging.services.replies import ReplyLine, may_try, replies_to
 from notifyhub.messaging.services.showing import for_staff
 
 Kind = DeliveryEvent.Kind
@@ -169,10 +170,12 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
+            replies=self._replies(delivery),
             told=_chain_of(dispatch, delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),
+            may_reply=may_try(account=accounts.get(delivery.account_id or 0), viewer=self.request.user),
             rendered=rendered,
             switched_off=switched_off,
             mail_url=mail_url,
@@ -184,6 +187,11 @@ class MessagePage(PageMixin, TemplateView):
             ],
             **kwargs,
         )
+
+    def _replies(self, delivery: Delivery) -> list[ReplyLine]:
+        if not self.request.user.has_perm("messaging.view_inboundmessage"):
+            return []
+        return replies_to(dispatch_id=delivery.dispatch_id, delivery_id=delivery.pk, viewer=self.request.user)
 
     def _dispatch_url(self, dispatch: Dispatch) -> str:
         if not self.request.user.has_perm("messaging.view_dispatch"):

@@ -1,20 +1,33 @@
 """The sandbox: what would have arrived, as a phone and a mail client show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from notifyhub.core.admin import PageMixin
+from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
+from notifyhub.messaging.admin.ledger.message import message_or_404
+from notifyhub.messaging.models import (
+    Delivery,
+    DeliveryEvent,
+    Dispatch,
+    InboundMessage,
+    Link,
+    ProviderAccount,
+)
 from notifyhub.messaging.rendering.program import Rendered
 from notifyhub.messaging.services.copies import show_many
+from notifyhub.messaging.services.replies import ReplyLine, replies_by_message, reply_in_sandbox
 from notifyhub.messaging.services.showing import for_staff, tracked_links
 
 LOOKED = 300
@@ -39,13 +52,15 @@ def latest_in_sandbox() -> list[Delivery]:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrived:
-    """A message as the sandbox shows it; `links` are those that count clicks, (path, where it leads)."""
+    """A message as the sandbox shows it; `links` are those that count clicks, (path, where it leads);
+    `answers` what the customer replied."""
 
     row: Delivery
     rendered: Rendered | None
     name: str
     dispatch: Dispatch
     links: list[tuple[str, str]]
+    answers: Sequence[ReplyLine]
 
 
 def urls_of(dispatches: Iterable[Dispatch]) -> dict[int, list[str]]:
@@ -79,6 +94,7 @@ class SandboxPage(PageMixin, TemplateView):
                 "id", "name", "external_id"
             )
         }
+        answers = replies_by_message((row.dispatch_id, row.pk) for row in rows)
         shown = show_many([(dispatches[row.dispatch_id], row) for row in rows])
         urls = urls_of(dispatches.values())
         items = {
@@ -93,6 +109,7 @@ class SandboxPage(PageMixin, TemplateView):
                         row,
                         urls.get(dispatches[row.dispatch_id].template_version_id or 0, ()),
                     ),
+                    answers=answers.get(row.reference, []),
                 )
                 for row in kept
             ]
@@ -102,5 +119,34 @@ class SandboxPage(PageMixin, TemplateView):
             mails=items.get(Channel.EMAIL, []),
             phones=[(name, name.label, items[name]) for name in PHONES if name in items],
             empty=not rows,
+            may_reply=self.request.user.has_perm("messaging.reply_in_sandbox"),
             **kwargs,
         )
+
+
+SAID = {
+    InboundMessage.Meaning.TEXT: gettext_lazy("The reply came in. Open the message to see where it went."),
+    InboundMessage.Meaning.STOP: gettext_lazy("The reply came in: no more offers go to this contact point."),
+    InboundMessage.Meaning.START: gettext_lazy(
+        "The reply came in: what an earlier reply closed is open again."
+    ),
+}
+
+
+class SandboxReply(PageMixin):
+    """A POST with what the customer would answer to one message of the sandbox."""
+
+    permission_required = ("messaging.view_delivery", "messaging.reply_in_sandbox")
+
+    def post(self, request: HttpRequest, reference: str) -> HttpResponse:
+        dispatch, delivery = message_or_404(reference)
+        try:
+            reply = reply_in_sandbox(
+                dispatch_id=dispatch.pk, delivery_id=delivery.pk, text=request.POST.get("text", "")
+            )
+            messages.success(request, SAID[InboundMessage.Meaning(reply.meaning)])
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        if request.POST.get("back") == "message":
+            return redirect("admin:messaging_delivery_page", delivery.reference)
+        return redirect("admin:messaging_delivery_sandbox")

@@ -23,6 +23,7 @@ from notifyhub.messaging.channels.base import (
     Inbound,
     Inquiry,
     Message,
+    Reply,
     Report,
     Result,
     SettingField,
@@ -46,6 +47,7 @@ class AliyunSmsBackend(HttpBackend):
     receipts = "address"
     receipt_answer = {"code": 0, "msg": "OK"}
     looks_up = True
+    takes_replies = True
     fields = (
         SettingField(
             name="endpoint",
@@ -149,7 +151,7 @@ class AliyunSmsBackend(HttpBackend):
 
         return list(await asyncio.gather(*(one(inquiry) for inquiry in inquiries)))
 
-    def parse_receipts(self, inbound: Inbound) -> list[Report]:
+    def parse_receipts(self, inbound: Inbound) -> list[Report | Reply]:
         return reports.read_receipts(inbound.body)
 
     def _fill(self, message: Message) -> tuple[str, dict[str, str]] | None:

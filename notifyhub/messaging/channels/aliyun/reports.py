@@ -1,4 +1,7 @@
-"""What Alibaba Cloud tells about a message afterwards: SmsReport pushes and the rows of QuerySendDetails.
+"""What Alibaba Cloud tells afterwards: SmsReport and SmsUp pushes, and the rows of QuerySendDetails.
+
+SmsUp (what a customer replied) may be pushed to the same address; its rows have `content`, which the others
+have not: https://help.aliyun.com/document_detail/101508.html
 
 No code of theirs says that a number does not exist: MOBILE_NOT_ON_SERVICE is also a phone that is switched
 off. So a failure here is never `bounced`, and no number is given up for it.
@@ -11,21 +14,34 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from notifyhub.messaging.channels.aliyun.codes import UNTOLD
-from notifyhub.messaging.channels.base import Inquiry, Report, Unreadable
+from notifyhub.messaging.channels.base import Inquiry, Reply, Report, Unreadable
+from notifyhub.messaging.channels.bodies import read_json
 
 CHINA = ZoneInfo("Asia/Shanghai")
 WAITING, FAILED, ARRIVED = 1, 2, 3
 
 
-def read_receipts(body: bytes) -> list[Report]:
-    """Return the reports of one push, a JSON list; raise Unreadable."""
-    try:
-        rows = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("This is not JSON.") from error
+def read_receipts(body: bytes) -> list[Report | Reply]:
+    """Return the reports and replies of one push, a JSON list; raise Unreadable."""
+    rows = read_json(body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unreadable("A list of reports is expected.")
-    return [_read_row(row) for row in rows]
+    return [_read_reply(row) if "content" in row else _read_row(row) for row in rows]
+
+
+def _read_reply(row: dict[str, Any]) -> Reply:
+    """Return a row of SmsUp; which message is answered it does not say."""
+    names = ("phone_number", "send_time", "content", "dest_code", "sequence_id")
+    told = {name: "" if row.get(name) is None else str(row[name]) for name in names}
+    if not told["phone_number"].strip():
+        raise Unreadable("A reply names no number.")
+    name = told["sequence_id"][:60] or hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
+    return Reply(
+        event_id=f"up.{name}",
+        sender=told["phone_number"],
+        text=told["content"],
+        at=_moment(told["send_time"]),
+    )
 
 
 def _read_row(row: dict[str, Any]) -> Report:

@@ -13,20 +13,25 @@ The contract with the other side, told in docs/howto/webhook-provider.md to thos
 
 import base64
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.messaging.channels.base import Inbound, Message, Report, Result, SettingField, Unreadable
+from notifyhub.messaging.channels.base import (
+    Inbound,
+    Message,
+    Reply,
+    Report,
+    Result,
+    SettingField,
+)
 from notifyhub.messaging.channels.http import HTTP_FIELDS, Answer, HttpBackend
+from notifyhub.messaging.channels.webhook.reports import read_receipts
 from notifyhub.messaging.channels.webhook.signing import is_signed, sign
 
 AGAIN = frozenset((408, 425, 429, 503))
 MISDIRECTED = frozenset((401, 403, 404, 405, 407, 410))
-PREFIX = "message."
 
 
 class WebhookBackend(HttpBackend):
@@ -37,6 +42,7 @@ class WebhookBackend(HttpBackend):
     channels = ("*",)
     receipts = "signed"
     wants_params = True
+    takes_replies = True
     fields = (
         SettingField(name="endpoint", label=_("Address"), kind="url", required=True),
         SettingField(
@@ -75,7 +81,7 @@ class WebhookBackend(HttpBackend):
         secret = str(self.settings.get("receipt_secret") or self.settings.get("secret") or "")
         return bool(secret) and is_signed(secret, inbound.headers, inbound.body, now=inbound.now)
 
-    def parse_receipts(self, inbound: Inbound) -> list[Report]:
+    def parse_receipts(self, inbound: Inbound) -> list[Report | Reply]:
         return read_receipts(inbound.headers, inbound.body)
 
 
@@ -143,36 +149,3 @@ def _read_taken(answer: Answer) -> Result:
     name = data.get("id")
     reference = str(name)[:120] if isinstance(name, str | int) else ""
     return Result(kind="accepted", code=code, provider_ref=reference, delivered=data.get("delivered") is True)
-
-
-def read_receipts(headers: Mapping[str, str], body: bytes) -> list[Report]:
-    """Return the reports of a request, one object or a list of them; raise Unreadable."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("This is not JSON.") from error
-    rows = data if isinstance(data, list) else [data]
-    name = headers.get("webhook-id", "")[:100]
-    return [_read_receipt(row, f"{name}.{n}" if len(rows) > 1 else name) for n, row in enumerate(rows)]
-
-
-def _read_receipt(row: Any, event_id: str) -> Report:
-    told = row.get("data") if isinstance(row, dict) else None
-    if not isinstance(told, dict) or not isinstance(row.get("type"), str):
-        raise Unreadable("A receipt is {type, timestamp, data}.")
-    reference, provider_ref = str(told.get("key") or ""), str(told.get("id") or "")
-    if not reference and not provider_ref:
-        raise Unreadable("A receipt names its message by key or id.")
-    try:
-        moment = parse_datetime(str(row.get("timestamp") or ""))
-    except ValueError:
-        moment = None
-    return Report(
-        kind=row["type"].removeprefix(PREFIX),
-        event_id=event_id,
-        reference=reference,
-        provider_ref=provider_ref,
-        at=moment if moment is not None and moment.tzinfo else None,
-        code=str(told.get("code") or ""),
-        detail=str(told.get("detail") or ""),
-    )

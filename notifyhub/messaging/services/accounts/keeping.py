@@ -14,11 +14,12 @@ from notifyhub.messaging.channels.base import Backend, SettingField
 from notifyhub.messaging.channels.registry import backends, backends_for
 from notifyhub.messaging.engine.limits import OFFERS
 from notifyhub.messaging.models import ProviderAccount
+from notifyhub.messaging.models.provider import OpensCases
 from notifyhub.messaging.services.accounts.values import read_value
 from notifyhub.messaging.services.retiming import Outcome, move_planned
 from notifyhub.staff.services import audit
 
-PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until")
+PLAIN = ("name", "priority", "rate_per_second", "active", "open_from", "open_until", "opens_cases")
 # Vendors of SMS take offers by day only; what is handed over at night they refuse or keep.
 SMS_DAY = (time(8), time(21))
 
@@ -53,6 +54,7 @@ def create_account(
     active: bool = True,
     open_from: time | None = None,
     open_until: time | None = None,
+    opens_cases: str = OpensCases.SERVICE,
 ) -> ProviderAccount:
     """Create an account from the values of its backend's fields; return it.
 
@@ -77,6 +79,7 @@ def create_account(
                 active=active,
                 open_from=open_from,
                 open_until=open_until,
+                opens_cases=_opens_cases(opens_cases),
             )
     except IntegrityError as error:
         raise Refused(_("Another account has this name already."), field="name") from error
@@ -93,7 +96,8 @@ def update_account(
     cleared: Collection[str] = (),
     **changes: Any,
 ) -> ProviderAccount:
-    """Change an account; return it. `changes` are name, priority, rate_per_second, active and its hours.
+    """Change an account; return it. `changes` are name, priority, rate_per_second, active, its hours
+    and which replies open cases.
 
     Only the settings named in `values` change; an empty secret keeps the one there is, unless it is named in
     `cleared`. Raises Conflict if somebody changed the account since `version`, Refused if a value cannot be.
@@ -113,6 +117,8 @@ def update_account(
         changes["name"] = _name(changes["name"])
     if "rate_per_second" in changes:
         changes["rate_per_second"] = _rate(changes["rate_per_second"])
+    if "opens_cases" in changes:
+        changes["opens_cases"] = _opens_cases(changes["opens_cases"])
     touched = sorted({*changes, *(values or ()), *cleared})
     before = (account.open_from, account.open_until, account.active)
     for field, value in changes.items():
@@ -170,6 +176,12 @@ def _rate(rate: int) -> int:
     if rate < 1:
         raise Refused(_("The rate must be at least one message a second."), field="rate_per_second")
     return rate
+
+
+def _opens_cases(choice: str) -> str:
+    if choice not in OpensCases.values:
+        raise Refused(_("Choose one of the list."), field="opens_cases")
+    return choice
 
 
 def _read_values(

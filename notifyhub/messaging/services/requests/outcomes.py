@@ -5,8 +5,20 @@ from datetime import datetime
 from uuid import UUID
 
 from notifyhub.messaging.models import Delivery, Dispatch
+from notifyhub.messaging.services.replies import replies_by_message
 from notifyhub.messaging.services.requests.accepting import ORIGIN
 from notifyhub.staff.models import ApiKey
+
+MOST_REPLIES = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the recipient replied; `meaning` is text, stop or start."""
+
+    at: datetime
+    text: str
+    meaning: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +35,7 @@ class MessageLine:
     handed_over_at: datetime | None
     delivered_at: datetime | None
     read_at: datetime | None
+    replies: tuple[Answer, ...] = ()
 
 
 def find_request(*, key: ApiKey, request_id: UUID) -> Dispatch | None:
@@ -38,7 +51,9 @@ def find_request(*, key: ApiKey, request_id: UUID) -> Dispatch | None:
 
 def outcomes_of(*, dispatch: Dispatch, after: int = -1, limit: int = 1000) -> list[MessageLine]:
     """Return the messages to recipients behind place `after`, by place and step, whole recipients only."""
-    rows = Delivery.objects.filter(dispatch_id=dispatch.pk, dedup_key__gt=after).order_by("dedup_key", "step")
+    rows = Delivery.objects.filter(dispatch_id=dispatch.pk, dedup_key__gt=after, dedup_key__lte=after + limit)
+    shown = list(rows.order_by("dedup_key", "step"))
+    answers = replies_by_message(((row.dispatch_id, row.pk) for row in shown), limit=MOST_REPLIES)
     return [
         MessageLine(
             recipient=row.dedup_key,
@@ -53,6 +68,11 @@ def outcomes_of(*, dispatch: Dispatch, after: int = -1, limit: int = 1000) -> li
             else None,
             delivered_at=row.delivered_at,
             read_at=row.read_at,
+            replies=tuple(
+                Answer(at=one.at, text=str(one.text or ""), meaning=one.meaning)
+                for one in reversed(answers.get(row.reference, []))
+                if one.text is not None
+            ),
         )
-        for row in rows.filter(dedup_key__lte=after + limit)
+        for row in shown
     ]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.tokens import read_token
 from notifyhub.customers.models.consent import MessageClass
 from notifyhub.messaging.models import Delivery, Dispatch
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE, counted_links
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE, CountedLinks
 from notifyhub.messaging.rendering.program import Rendered
 
 # Any host: the house may have had another name when the message went out. The token tells.
@@ -58,9 +58,8 @@ def tracked_links(dispatch: Dispatch, delivery: Delivery, urls: Sequence[str]) -
     """
     if dispatch.message_class == MessageClass.TRANSACTIONAL or not urls:
         return []
-    counted = counted_links(
-        dispatch_id=dispatch.pk, blocks=dispatch.blocks, delivery_id=delivery.pk, links=len(urls)
-    )
+    links = CountedLinks(dispatch_id=dispatch.pk, blocks=dispatch.blocks, links=len(urls))
+    counted = links.of(delivery.pk)
     return [
         (urlsplit(counted[f"l{number}"]).path, url)
         for number, url in enumerate(urls)

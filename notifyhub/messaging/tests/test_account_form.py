@@ -35,10 +35,24 @@ def form_of(answer: Any) -> Any:
         (
             "sms",
             "aliyun",
-            ["account", "connection", "sender", "templates", "receipts", "rate", "hours", "advanced"],
+            [
+                "account",
+                "connection",
+                "sender",
+                "templates",
+                "receipts",
+                "replies",
+                "rate",
+                "hours",
+                "advanced",
+            ],
         ),
-        ("push", "webhook", ["account", "connection", "security", "receipts", "rate", "hours", "advanced"]),
-        ("push", "sandbox", ["account", "rate", "hours"]),
+        (
+            "push",
+            "webhook",
+            ["account", "connection", "security", "receipts", "replies", "rate", "hours", "advanced"],
+        ),
+        ("push", "sandbox", ["account", "replies", "rate", "hours"]),
     ],
 )
 def test_every_field_of_every_backend_stands_in_one_part(
@@ -92,7 +106,7 @@ def test_what_cannot_be_is_told_at_its_field(operator: Client, name: str, value:
     "url", ["x", "https://x", "ftp://a.example", "https://", "https://a b", "http://1.2.3"]
 )
 def test_an_address_of_the_web_is_one(operator: Client, url: str) -> None:
-    data = {**SMTP, "set_endpoint": url, "set_secret": "s", "set_timeout": "15"}
+    data = {**SMTP, "set_endpoint": url, "set_secret": "s", "set_timeout": "15", "opens_cases": "service"}
     form = form_of(operator.post(NEW.format("push", "webhook"), data))
     assert list(form.errors) == ["set_endpoint"]
 
@@ -101,7 +115,7 @@ def test_an_address_of_the_web_is_one(operator: Client, url: str) -> None:
     "url", ["https://gw.example/send", "gw.example", "http://localhost", "http://gw:8080"]
 )
 def test_names_of_ones_own_network_are_taken(operator: Client, url: str) -> None:
-    data = {**SMTP, "set_endpoint": url, "set_secret": "s", "set_timeout": "15"}
+    data = {**SMTP, "set_endpoint": url, "set_secret": "s", "set_timeout": "15", "opens_cases": "service"}
     assert operator.post(NEW.format("push", "webhook"), data).status_code == 302
 
 
@@ -152,7 +166,13 @@ def test_a_secret_is_kept_replaced_or_cleared_and_never_shown(operator: Client) 
 
 
 def test_a_secret_that_must_be_there_cannot_be_cleared(operator: Client) -> None:
-    data = {**SMTP, "set_endpoint": "https://gw.example", "set_secret": "s", "set_timeout": "15"}
+    data = {
+        **SMTP,
+        "set_endpoint": "https://gw.example",
+        "set_secret": "s",
+        "set_timeout": "15",
+        "opens_cases": "service",
+    }
     operator.post(NEW.format("push", "webhook"), data)
     account = ProviderAccount.objects.get(name=SMTP["name"])
     page = operator.get(address("provideraccount", account.pk)).content.decode()

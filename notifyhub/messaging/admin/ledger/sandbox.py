@@ -27,7 +27,7 @@ from notifyhub.messaging.models import (
 )
 from notifyhub.messaging.rendering.program import Rendered
 from notifyhub.messaging.services.copies import show_many
-from notifyhub.messaging.services.replies import ReplyLine, replies_by_message, reply_in_sandbox
+from notifyhub.messaging.services.replies import replies_by_message, reply_in_sandbox
 from notifyhub.messaging.services.showing import for_staff, tracked_links
 
 LOOKED = 300
@@ -60,7 +60,7 @@ class Arrived:
     name: str
     dispatch: Dispatch
     links: list[tuple[str, str]]
-    answers: Sequence[ReplyLine]
+    answers: Sequence[InboundMessage]
 
 
 def urls_of(dispatches: Iterable[Dispatch]) -> dict[int, list[str]]:

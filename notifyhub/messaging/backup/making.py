@@ -57,6 +57,10 @@ def make_backup(*, path: Path, tell: Callable[[str], object]) -> Manifest:
         check_whole(draft, manifest)
         _check_list(draft, tools)
         draft.rename(path)
+    except OSError as error:
+        # Here, since a full disk is noticed when the file is closed, too.
+        draft.unlink(missing_ok=True)
+        raise Refused(_("The backup could not be written: %(error)s") % {"error": error}) from None
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
@@ -76,11 +80,9 @@ def _dump(fd: int, manifest: Manifest, tools: Tools, tell: Callable[[str], objec
                 size += len(data)
                 try:
                     file.write(data)
-                except OSError as error:
+                except OSError:
                     dump.kill()
-                    raise Refused(
-                        _("The backup could not be written: %(error)s") % {"error": error}
-                    ) from None
+                    raise
                 if size >= told + (64 << 20):
                     told = size
                     tell(_("%(size)d MB written") % {"size": size >> 20})

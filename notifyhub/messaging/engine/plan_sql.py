@@ -14,6 +14,7 @@ from django.db import connection
 
 from notifyhub.customers.models.consent import CONTACT_KIND, MessageClass
 from notifyhub.messaging.engine.limits import Limits, distinct_days
+from notifyhub.messaging.engine.plan_holds import hold_joins
 from notifyhub.messaging.engine.plan_limits import Clock, clock_join, limit_joins
 from notifyhub.messaging.models import Delivery
 
@@ -87,8 +88,9 @@ def judged_sql(
     }
     ctes = [f"people AS ({people or _people(gates)})"]
     places = list(enumerate(gates.channels))[after + 1 :]
+    named = bool(people) or gates.audience is None
     steps = [
-        _step(gates, place, *channel, clock=clocks[place] if clocks else None, params=params)
+        _step(gates, place, *channel, clock=clocks[place] if clocks else None, params=params, named=named)
         for place, channel in places
     ]
     if len(steps) == 1:
@@ -130,7 +132,14 @@ def _range(gates: Gates, column: str) -> str:
 
 
 def _step(
-    gates: Gates, place: int, channel: str, closed: str, *, clock: Clock | None, params: dict[str, Any]
+    gates: Gates,
+    place: int,
+    channel: str,
+    closed: str,
+    *,
+    clock: Clock | None,
+    params: dict[str, Any],
+    named: bool,
 ) -> str:
     """Return the SELECT that judges everybody on one channel."""
     kind = CONTACT_KIND[channel]
@@ -160,7 +169,7 @@ def _step(
             )
             cases.append(f"WHEN x_{scope}.id IS NOT NULL THEN '{Reason.SUPPRESSED}'")
     _add_consent(gates, channel, joins, cases)
-    _add_holds(gates, channel, joins, cases)
+    _add_holds(gates, channel, joins, cases, named=named)
     send_at = "%(send_at)s::timestamptz"
     if clock is not None:
         join, send_at, _day = clock_join(place, clock, params)
@@ -196,25 +205,16 @@ def _add_consent(gates: Gates, channel: str, joins: list[str], cases: list[str])
         cases.append(f"WHEN g.decision IS NULL THEN '{Reason.NO_CONSENT}'")
 
 
-def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str]) -> None:
-    in_force = "h.released_at IS NULL AND (h.ends_at IS NULL OR h.ends_at > statement_timestamp())"
-    if gates.message_class == MessageClass.PROMOTIONAL:
-        joins.append(
-            f"LEFT JOIN (SELECT DISTINCT h.customer_id FROM customers_hold h WHERE {in_force} "
-            f"{_range(gates, 'h.customer_id')} AND (h.scope = 'promotions' "
-            "OR (h.scope = 'topic' AND h.scope_value = %(topic_code)s) "
-            f"OR (h.scope = 'channel' AND h.scope_value = '{channel}'))) hp "
-            "ON hp.customer_id = p.customer_id"
-        )
-        cases.append(f"WHEN hp.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
-    about_a_subject = gates.subject_ref or gates.audience is None
-    if about_a_subject and gates.origin_kind not in SUBJECT_HOLD_EXEMPT:
-        joins.append(
-            "LEFT JOIN (SELECT DISTINCT h.customer_id, h.scope_value FROM customers_hold h "
-            f"WHERE {in_force} AND h.scope = 'subject' {_range(gates, 'h.customer_id')}) hs "
-            "ON hs.customer_id = p.customer_id AND hs.scope_value = p.subject_ref AND p.subject_ref <> ''"
-        )
-        cases.append(f"WHEN hs.customer_id IS NOT NULL THEN '{Reason.HOLD}'")
+def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str], *, named: bool) -> None:
+    about_a_subject = bool(gates.subject_ref) or gates.audience is None
+    more = hold_joins(
+        promotional=gates.message_class == MessageClass.PROMOTIONAL,
+        channel=channel,
+        about_a_subject=about_a_subject and gates.origin_kind not in SUBJECT_HOLD_EXEMPT,
+        among=None if named else _range(gates, "h.customer_id"),
+    )
+    joins += more[0]
+    cases += more[1]
 
 
 def _judge(gates: Gates, *, earlier: bool, anywhere: bool, mask: bool) -> str:
@@ -235,7 +235,7 @@ def _judge(gates: Gates, *, earlier: bool, anywhere: bool, mask: bool) -> str:
                     WHERE e.dispatch_id = %(dispatch)s AND {found} AND e.contact_id = o.id
                         AND e.channel = s.channel AND e.state <> %(skipped)s
                         {"" if anywhere else "AND e.dedup_key <= %(low)s"}
-                    OFFSET 0) e
+                    {"" if gates.audience is None else "ORDER BY e.step"} OFFSET 0) e
                 LEFT JOIN messaging_dispatchitem ei
                     ON ei.dispatch_id = %(dispatch)s AND ei.item = e.dedup_key
                 WHERE o.value_hash = s.value_hash AND o.customer_id <> s.customer_id

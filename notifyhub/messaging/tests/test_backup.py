@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -165,6 +166,26 @@ def test_a_backup_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         del os.environ["PGOPTIONS"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("room", [2_000, 200_000])
+def test_a_disk_that_fills_up_is_said_in_a_sentence_and_leaves_nothing(tmp_path: Path, room: int) -> None:
+    """A limit on the size of files stands for the disk: the writing fails at the same place."""
+    command = [sys.executable, "manage.py", "backup", str(tmp_path / "hub.backup")]
+    done = subprocess.run(
+        command,
+        env=environment(),
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    assert done.returncode != 0
+    assert "The backup could not be written: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert not AuditEntry.objects.filter(verb="make_backup").exists()
 
 
 def test_the_programs_match_the_server() -> None:

@@ -19,7 +19,8 @@ from notifyhub.staff.services.alive import kept_alive
 
 logger = logging.getLogger(__name__)
 
-# One statement decides, by the database's clock: the tick is due, and nobody alive holds it.
+# One statement decides, by the database's clock: the tick is due, and nobody alive holds it. One whose
+# process died in the middle is due as soon as its lease has run out: its next time may be hours away.
 _TAKE = """
     INSERT INTO staff_ticklease AS lease (name, owner, until, started_at, took_ms, did, error)
     VALUES (%(name)s, %(owner)s, statement_timestamp() + make_interval(secs => %(lease)s),
@@ -27,7 +28,7 @@ _TAKE = """
     ON CONFLICT (name) DO UPDATE
     SET owner = excluded.owner, until = excluded.until, started_at = excluded.started_at
     WHERE (lease.until IS NULL OR lease.until <= statement_timestamp())
-      AND (%(now)s OR lease.started_at IS NULL
+      AND (%(now)s OR lease.owner <> '' OR lease.started_at IS NULL
            OR lease.started_at <= statement_timestamp() - make_interval(secs => %(every)s))
 """
 

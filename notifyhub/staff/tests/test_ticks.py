@@ -67,6 +67,18 @@ def test_a_tick_that_somebody_else_runs_is_left_alone_until_their_lease_ends(onl
     assert run_due_ticks(due_or_not=True) == {"count": 1}
 
 
+def test_a_tick_that_died_in_the_middle_does_not_wait_for_its_next_time(only: Any) -> None:
+    only("count", lambda: 1, 3600)
+    TickLease.objects.create(
+        name="count", owner="dead", started_at=Now(), until=Now() + timedelta(seconds=60)
+    )
+
+    assert run_due_ticks() == {}
+    TickLease.objects.update(until=Now() - timedelta(seconds=1))
+    assert run_due_ticks() == {"count": 1}
+    assert run_due_ticks() == {}
+
+
 def test_a_run_that_lost_its_lease_writes_nothing_over_the_new_owner(only: Any) -> None:
     def lose() -> int:
         TickLease.objects.update(owner="other", until=Now() + timedelta(seconds=60))

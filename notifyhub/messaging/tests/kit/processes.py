@@ -40,13 +40,15 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(*command: str, output: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    *command: str, output: Path, cwd: Path | None = None, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process with its children in a group of their own; whatever is left of it ends with the block."""
     with output.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, *command],
             env=environment(**more),
-            cwd=settings.BASE_DIR,
+            cwd=cwd or settings.BASE_DIR,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField(verbose_name='day')),
                 ('works', models.BooleanField(default=False, verbose_name='working day')),
-                ('name', models.CharField(blank=True, max_length=60, verbose_name='occasion')),
+                ('name', models.CharField(blank=True, max_length=60, verbose_name='name of the day')),
                 ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='staff.businesscalendar', verbose_name='calendar')),
             ],
             options={

@@ -52,7 +52,7 @@ class CalendarDay(models.Model):
     )
     day = models.DateField(_("day"))
     works = models.BooleanField(_("working day"), default=False)
-    name = models.CharField(_("occasion"), max_length=60, blank=True)
+    name = models.CharField(_("name of the day"), max_length=60, blank=True)
 
     class Meta:
         verbose_name = _("calendar day")

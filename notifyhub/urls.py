@@ -27,5 +27,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include((api, "api"))),
+    path("v1/", include("notifyhub.customers.segment_api.urls")),
     path("", include("notifyhub.messaging.urls")),
 ]

@@ -152,7 +152,7 @@ class EventInSerializer(serializers.Serializer):
     phone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=254)
     order_number = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
-    properties = serializers.DictField(required=False, allow_null=True, help_text="At most 16 kB.")
+    properties = serializers.DictField(required=False, allow_null=True, help_text="At most 32 kB.")
 
 
 class EventBatchSerializer(serializers.Serializer):
@@ -166,6 +166,7 @@ class EventsResultSerializer(serializers.Serializer):
 
     accepted = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Events whose message id was known already.")
+    parked = serializers.IntegerField(help_text="Events that wait until their customer is known.")
     customers_created = serializers.IntegerField()
     errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 

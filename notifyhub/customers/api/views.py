@@ -150,6 +150,7 @@ class EventsView(IdempotentMixin, APIView):
         body = {
             "accepted": result.accepted,
             "repeated": result.repeated,
+            "parked": result.parked,
             "customers_created": result.customers_created,
             "errors": sorted(errors, key=lambda error: error["index"]),
         }

@@ -7,6 +7,7 @@ from notifyhub.core.partitions import create_month_partition
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.customers.services import exporting
 from notifyhub.customers.services.events.catalogue import count_events
+from notifyhub.customers.services.events.importing import uploads as event_uploads
 from notifyhub.customers.services.events.retention import forget_events
 from notifyhub.customers.services.events.waiting import forget_parked, match_parked
 from notifyhub.customers.services.importing import uploads
@@ -45,6 +46,7 @@ def register() -> None:
     """Hand ticks and job runners to their registries."""
     VERBS.update(WORDS)
     register_runner(uploads.JOB, uploads.run_import_job)
+    register_runner(event_uploads.JOB, event_uploads.run_import_job)
     register_runner(exporting.JOB, exporting.run_export_job)
     ticks.register(
         "event_partitions",

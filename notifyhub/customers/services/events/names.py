@@ -71,7 +71,7 @@ def read_properties(text: str) -> dict[str, str]:
         if not line.strip():
             continue
         mine, equals, theirs = (part.strip() for part in line.partition("="))
-        if not (equals and _KEY.match(mine) and _KEY.match(theirs)):
+        if not (equals and _KEY.match(mine) and 0 < len(theirs) <= 80 and theirs.isprintable()):
             raise Refused(_("Write one a line, like: amount_paid = total"), field="properties")
         found[mine] = theirs
     if len(found) > 50:

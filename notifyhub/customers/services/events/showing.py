@@ -39,8 +39,12 @@ KEYS: dict[str, Any] = {
     "coupon": gettext_lazy("Coupon"),
     "case": gettext_lazy("Case"),
     "total": gettext_lazy("Total"),
+    "amount": gettext_lazy("Amount"),
+    "product": gettext_lazy("Product"),
+    "platform": gettext_lazy("Platform"),
+    "title": gettext_lazy("Title"),
 }
-_AMOUNTS = {"amount_due", "amount_paid", "amount_refunded", "total", "price"}
+_AMOUNTS = {"amount_due", "amount_paid", "amount_refunded", "total", "price", "amount"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"^\+?[\d\s\-]{8,20}$")
 

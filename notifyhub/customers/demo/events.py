@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -45,7 +46,7 @@ def load_events(say: Callable[[str], None]) -> None:
     for n in range(2400):
         dish, price = rng.choice(SIGHTS)
         name = rng.choices(("page_viewed", "product_viewed", "cart_changed"), (5, 4, 2))[0]
-        facts = {"title": "首页", "platform": rng.choice(("ios", "android", "wechat"))}
+        facts: dict[str, Any] = {"title": "首页", "platform": rng.choice(("ios", "android", "wechat"))}
         if name != "page_viewed":
             facts = {"product": dish, "price": price, "quantity": rng.randint(1, 3), "city": "上海"}
         at = now - timedelta(minutes=rng.randint(3, 60 * 24 * 14))

@@ -159,7 +159,9 @@ def _identify(message: Any, base: dict[str, Any], place: int, request: Request) 
     context = _object(message, "context")
     traits = {**_object(context, "traits"), **_object(message, "traits")}
     row, problems = row_of(line=place, external_id=base["external_id"], traits=traits, context=context)
-    contacts = {kind: found.value for kind, found in row.contacts.items() if not base["external_id"]}
+    contacts: dict[str, Any] = {
+        kind: found.value for kind, found in row.contacts.items() if not base["external_id"]
+    }
     # The traits are kept with the customer; the event says only that there was word of them, and which.
     event = EventIn(**base, **contacts, name=IDENTIFIED, properties={"traits": sorted(map(str, traits))[:50]})
     if not (row.external_id or row.contacts):

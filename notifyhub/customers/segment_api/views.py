@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from notifyhub.customers.api import schema as schema
 from notifyhub.customers.segment_api.bodies import MAX_BODY, MAX_MESSAGES, BadBody, read_body
 from notifyhub.customers.segment_api.taking import take_messages
 from notifyhub.staff.api_keys import ApiKeyAuthentication, token_key
@@ -39,9 +40,8 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
-        read: bytes = stream.read(MAX_BODY + 1)
-        return read
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return stream.read(MAX_BODY + 1)
 
 
 _ANSWER = inline_serializer("SegmentAnswer", {"success": serializers.BooleanField()})

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from notifyhub.core import crypto
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import ParkedEvent
 from notifyhub.customers.services.contacts import read_contact
+from notifyhub.customers.services.events.again import in_one
 from notifyhub.customers.services.events.people import id_hash
 from notifyhub.customers.services.events.recording import EventProblem, EventsResult, take_events
 from notifyhub.customers.services.events.shapes import EventIn
@@ -61,12 +62,15 @@ def record_events(events: Sequence[EventIn]) -> EventsResult:
     Unknown customers are created or their events parked, as the house's policy says. The number of queries
     does not depend on the number of events.
     """
-    with transaction.atomic():
+
+    def record() -> EventsResult:
         result = take_events(events)
         asides = unknown_asides(events, result)
         result.parked = len(asides)
         put_aside([*asides, *refused_asides(events, result.problems)])
-    return result
+        return result
+
+    return in_one(record)
 
 
 def unknown_asides(events: Sequence[EventIn], result: EventsResult) -> list[Aside]:

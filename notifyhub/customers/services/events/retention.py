@@ -1,6 +1,7 @@
 """How long events are kept: by name, or as the house keeps what has no limit of its own."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -39,7 +40,8 @@ def forget_events(*, now: datetime | None = None) -> int:
     """
     now = now or timezone.now()
     default = settings.KEEP_DAYS["events"]
-    limits = dict(EventName.objects.exclude(keep_days=None).values_list("name", "keep_days"))
+    named = EventName.objects.exclude(keep_days=None).values_list("name", "keep_days")
+    limits = {name: days or 0 for name, days in named}
     gone = 0
     longest = None if 0 in (default, *limits.values()) else max(default, *limits.values(), 0)
     if longest is not None:
@@ -56,7 +58,7 @@ def forget_events(*, now: datetime | None = None) -> int:
     return gone
 
 
-def _delete(statement: str, *values: object) -> int:
+def _delete(statement: str, *values: Any) -> int:
     gone = 0
     with connection.cursor() as cursor:
         for _ in range(SLICES):

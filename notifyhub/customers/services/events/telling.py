@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from notifyhub.customers.models import Customer, EventKey
+from notifyhub.customers.services.events.again import in_one
 from notifyhub.customers.services.events.parking import put_aside, record_events, refused_asides
 from notifyhub.customers.services.events.people import bind_aliases
 from notifyhub.customers.services.events.recording import EventProblem, EventsResult
@@ -44,13 +45,16 @@ def take_told(told: Sequence[Told]) -> EventsResult:
     A message id that is known changes nobody again, and what was said of a customer before their latest
     word does not replace it. The number of queries does not depend on how many are told.
     """
-    with transaction.atomic():
-        speaking = _fresh({place: one for place, one in enumerate(told) if one.row is not None})
-        problems = _of_others(speaking)
-        _change({place: one for place, one in speaking.items() if place not in problems})
-        places = [place for place in range(len(told)) if place not in problems]
-        result = record_events([told[place].event for place in places])
-        put_aside(refused_asides([one.event for one in told], list(problems.values())))
+    return in_one(partial(_take, told))
+
+
+def _take(told: Sequence[Told]) -> EventsResult:
+    speaking = _fresh({place: one for place, one in enumerate(told) if one.row is not None})
+    problems = _of_others(speaking)
+    _change({place: one for place, one in speaking.items() if place not in problems})
+    places = [place for place in range(len(told)) if place not in problems]
+    result = record_events([told[place].event for place in places])
+    put_aside(refused_asides([one.event for one in told], list(problems.values())))
     return replace(
         result,
         problems=[

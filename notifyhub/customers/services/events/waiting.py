@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core import crypto
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Alias, ContactPoint, Customer, ParkedEvent
+from notifyhub.customers.services.events.again import in_one
 from notifyhub.customers.services.events.names import current_names
 from notifyhub.customers.services.events.parking import event_of
 from notifyhub.customers.services.events.people import current_policy, id_hash
@@ -47,9 +48,8 @@ def take_waiting(
         rows = rows.filter(keys__overlap=list(hashes))
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
-    with transaction.atomic():
-        locked = rows.select_for_update(skip_locked=True, of=("self",)).order_by("tried_at", "pk")
-        return _try(list(locked[:limit]), create=False)
+    locked = rows.select_for_update(skip_locked=True).order_by("tried_at", "pk")[:limit]
+    return in_one(lambda: _try(list(locked.all()), create=False))
 
 
 def _try(rows: Sequence[ParkedEvent], *, create: bool | None) -> int:

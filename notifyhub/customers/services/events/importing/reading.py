@@ -32,7 +32,7 @@ def read_event(record: Record, mapping: Sequence[str], names: Names) -> EventIn 
     """
     if record.problem is not None:
         return record.problem
-    cells: dict[str, str] = {}
+    cells: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for field, cell in zip(mapping, record.cells, strict=True):
         if not field or cell.strip().lower() in _NOTHING:

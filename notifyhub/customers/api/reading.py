@@ -9,6 +9,7 @@ from notifyhub.customers.services.events import EventIn
 
 _TEXTS = {
     "message_id": 120, "name": 80, "external_id": 64, "phone": 40, "email": 254, "order_number": 64,
+    "anonymous_id": 255,
 }  # fmt: skip
 _NEEDED = ("message_id", "name")
 

@@ -151,6 +151,13 @@ class EventInSerializer(serializers.Serializer):
     external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
     phone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=254)
+    anonymous_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=255,
+        help_text="Of a visitor; such an event waits until somebody is bound to it.",
+    )
     order_number = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
     properties = serializers.DictField(required=False, allow_null=True, help_text="At most 32 kB.")
 

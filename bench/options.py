@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "segments", "admin")
+SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "events", "segments", "admin")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class Size:
     accepts: int = 500
     live_dispatches: int = 20_000
     ledger: int = 10_000_000
+    events: int = 60_000
+    events_baseline: int = 1_000
 
 
 SIZES = {
@@ -42,6 +44,8 @@ SIZES = {
         accepts=200,
         live_dispatches=2_000,
         ledger=1_000_000,
+        events=20_000,
+        events_baseline=300,
     ),
     # For the test of the harness itself; its figures mean nothing.
     "tiny": Size(
@@ -59,6 +63,8 @@ SIZES = {
         accepts=5,
         live_dispatches=50,
         ledger=5_000,
+        events=2_000,
+        events_baseline=50,
     ),
 }
 

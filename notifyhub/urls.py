@@ -30,6 +30,7 @@ urlpatterns = [
     path("api/v1/", include((api, "api"))),
     # Before the pages: whoever asks for an API reads JSON, whatever the address.
     re_path(r"^api/", unknown_address),
+    path("v1/", include("notifyhub.customers.segment_api.urls")),
     path("", include("notifyhub.messaging.urls")),
 ]
 

@@ -22,7 +22,7 @@ def databases() -> set[str]:
 @pytest.mark.processes
 def test_a_tiny_run_gives_a_row_per_figure_and_drops_its_database() -> None:
     done = subprocess.run(
-        [ROOT / "bench" / "run", "--tiny", "--json", "--only", "plan", "settle", "segments"],
+        [ROOT / "bench" / "run", "--tiny", "--json", "--only", "plan", "settle", "events", "segments"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -33,6 +33,7 @@ def test_a_tiny_run_gives_a_row_per_figure_and_drops_its_database() -> None:
     by_name = {row["name"]: row for row in rows}
     assert by_name["plan again: rows inserted"]["value"] == 0
     assert by_name["lease + settle with events, database time a row"]["ratio"] > 0
+    assert by_name["events in by our API"]["value"] > 0
     assert Scratch(os.environ["DATABASE_URL"]).name not in databases()
 
 

@@ -22,11 +22,13 @@ class CustomersConfig(AppConfig):
             segment_fields,
         )
         from notifyhub.customers.services import timeline
+        from notifyhub.customers.services.events import waiting
 
         roles.register()
         segment_fields.register()
         personal_data.register()
         timeline.register()
+        waiting.register()
         navigation.register()
         periodic.register()
         hits.register()

@@ -27,6 +27,20 @@ ITEMS = {
         "merge_customer",
     ),
     "orders": ("customers", _("Orders"), "receipt_long", "admin:customers_order_changelist", "view_order"),
+    "events": (
+        "customers",
+        _("Event catalogue"),
+        "bolt",
+        "admin:customers_eventname_changelist",
+        "view_eventname",
+    ),
+    "parked": (
+        "customers",
+        _("Events put aside"),
+        "inventory_2",
+        "admin:customers_parkedevent_changelist",
+        "view_parkedevent",
+    ),
     "holds": ("customers", _("Holds"), "front_hand", "admin:customers_hold_changelist", "view_hold"),
     "suppressions": (
         "customers",

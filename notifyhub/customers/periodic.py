@@ -6,6 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.core.partitions import create_month_partition
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.customers.services import exporting
+from notifyhub.customers.services.events.catalogue import count_events
+from notifyhub.customers.services.events.importing import uploads as event_uploads
+from notifyhub.customers.services.events.retention import forget_events
+from notifyhub.customers.services.events.waiting import forget_parked, match_parked
 from notifyhub.customers.services.importing import uploads
 from notifyhub.staff.services.jobs import register_runner
 from notifyhub.staff.verbs import VERBS
@@ -17,6 +21,16 @@ WORDS = {
     "export_customers": _("Exported customers"),
     "finish_customer_export": _("Finished a customer export"),
     "upsert_customers": _("Created or changed customers by API"),
+    "retry_parked_events": _("Tried parked events again"),
+    "discard_parked_events": _("Discarded parked events"),
+    "add_event_name": _("Added an event to the catalogue"),
+    "describe_event": _("Described an event or property"),
+    "add_event_mapping": _("Added an event mapping"),
+    "change_event_mapping": _("Changed an event mapping"),
+    "remove_event_mapping": _("Removed an event mapping"),
+    "change_event_policy": _("Changed the policy for unknown customers"),
+    "import_events": _("Imported events"),
+    "finish_event_import": _("Finished an import of events"),
     "rotate_field_keys": _("Rotated the field keys"),
 }
 
@@ -32,11 +46,22 @@ def register() -> None:
     """Hand ticks and job runners to their registries."""
     VERBS.update(WORDS)
     register_runner(uploads.JOB, uploads.run_import_job)
+    register_runner(event_uploads.JOB, event_uploads.run_import_job)
     register_runner(exporting.JOB, exporting.run_export_job)
     ticks.register(
         "event_partitions",
         Tick(run=make_event_partitions, every_seconds=6 * 3600, label=_("Make room for next months' events")),
     )
+    ticks.register(
+        "count_events", Tick(run=count_events, every_seconds=10, label=_("Count events into the catalogue"))
+    )
+    ticks.register(
+        "match_parked", Tick(run=match_parked, every_seconds=60, label=_("Try parked events again"))
+    )
+    ticks.register(
+        "forget_parked", Tick(run=forget_parked, every_seconds=3600, label=_("Forget old parked events"))
+    )
+    ticks.register("forget_events", Tick(run=forget_events, every_seconds=3600, label=_("Forget old events")))
     ticks.register(
         "sweep_uploads", Tick(run=uploads.sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))
     )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models import (
+    Alias,
     Consent,
     ConsentRecord,
     ContactPoint,
@@ -17,9 +18,11 @@ from notifyhub.customers.models import (
     Hold,
     Merge,
     Order,
+    ParkedEvent,
     SegmentMember,
     Suppression,
 )
+from notifyhub.customers.services.events.waiting import hashes_of
 from notifyhub.customers.services.suppressions import suppress
 
 
@@ -107,6 +110,23 @@ def erase_merges(customer_id: int) -> int:
     return Merge.objects.filter(kept_id=customer_id).update(moved={})
 
 
+def export_parked(customer_id: int) -> Any:
+    """Return the events that wait for this customer or were put aside, with what was told."""
+    rows = ParkedEvent.objects.filter(keys__overlap=hashes_of(customer_ids=[customer_id])).order_by("pk")
+    return [{"name": row.name, "occurred_at": row.occurred_at, "told": row.payload} for row in rows[:1000]]
+
+
+def erase_parked(customer_id: int) -> int:
+    """Delete them: they are found by number, phone and email, so this comes before those are erased."""
+    rows = ParkedEvent.objects.filter(keys__overlap=hashes_of(customer_ids=[customer_id]))
+    return rows.delete()[0]
+
+
+def export_aliases(customer_id: int) -> Any:
+    """Return when other ids were bound to this customer; the ids themselves are not kept."""
+    return _rows(Alias.objects.filter(customer_id=customer_id), "source", "bound_at")
+
+
 def register() -> None:
     """Hand the handlers to the registry."""
     order = (
@@ -138,5 +158,9 @@ def register() -> None:
         "SegmentMember": (_exporter(SegmentMember, "segment__name"), _deleter(SegmentMember)),
         "Merge": (export_merges, erase_merges),
     }
+    parked = PersonalData(export=export_parked, erase=erase_parked)
+    personal_data.register("customers.ParkedEvent", parked, order=10)
+    aliases = PersonalData(export=export_aliases, erase=_deleter(Alias))
+    personal_data.register("customers.Alias", aliases, order=20)
     for name, (export, erase) in handlers.items():
         personal_data.register(f"customers.{name}", PersonalData(export=export, erase=erase))

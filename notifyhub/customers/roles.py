@@ -32,11 +32,28 @@ GRANTS = [
         )
         for role in roles.SERVICE
     ),
+    *(
+        RoleGrant(role=role, permissions=("customers.view_eventname", "customers.view_eventmapping"))
+        for role in (*roles.MARKETING, roles.SERVICE_LEAD, roles.ANALYST, roles.OPERATIONS)
+    ),
+    *(
+        RoleGrant(role=role, permissions=("customers.change_eventname",))
+        for role in (roles.MARKETING_EDITOR, roles.ANALYST, roles.OPERATIONS)
+    ),
+    *(
+        RoleGrant(role=role, permissions=("customers.view_parkedevent", "customers.view_eventpolicy"))
+        for role in (roles.SERVICE_LEAD, roles.ANALYST, roles.OPERATIONS)
+    ),
     RoleGrant(role=roles.SERVICE_LEAD, permissions=("customers.merge_customer",)),
     RoleGrant(
         role=roles.OPERATIONS,
         permissions=(
             "customers.import_customer",
+            "customers.add_event",
+            "customers.change_parkedevent",
+            "customers.change_eventpolicy",
+            "customers.add_eventmapping",
+            "customers.change_eventmapping",
             "customers.export_customer",
             "customers.merge_customer",
             "customers.add_topic",

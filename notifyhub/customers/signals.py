@@ -6,6 +6,9 @@ from django.dispatch import Signal
 customers_merged = Signal()
 customers_unmerged = Signal()
 
+# customers_upserted: ids of customers that were created or changed (by import, API, events or by hand).
+customers_upserted = Signal()
+
 # events_recorded: events, a mapping of each event's name to the ids of the new ones. A hint: whoever must not
 # miss one follows them by a bookmark as well (services.events.following).
 events_recorded = Signal()

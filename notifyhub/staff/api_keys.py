@@ -10,6 +10,16 @@ from notifyhub.staff.models import ApiKey
 from notifyhub.staff.services.api_keys import count_request, find_api_key, touch_api_key
 
 
+def token_key(request: Any, token: str) -> ApiKey:
+    """Return the key behind `token`, which acts from here on; raise AuthenticationFailed if there is none."""
+    key = find_api_key(token=token)
+    if key is None:
+        raise exceptions.AuthenticationFailed(_("This API key is unknown, expired or revoked."))
+    touch_api_key(key=key)
+    set_actor(Actor(kind="api", id=key.pk, name=key.name, ip=request.META.get("REMOTE_ADDR")))
+    return key
+
+
 class ApiKeyAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer nh_<prefix>.<secret>`; `request.auth` is the key, there is no user."""
 
@@ -17,12 +27,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         kind, _space, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             return None
-        key = find_api_key(token=token.strip())
-        if key is None:
-            raise exceptions.AuthenticationFailed(_("This API key is unknown, expired or revoked."))
-        touch_api_key(key=key)
-        set_actor(Actor(kind="api", id=key.pk, name=key.name, ip=request.META.get("REMOTE_ADDR")))
-        return None, key
+        return None, token_key(request, token.strip())
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"

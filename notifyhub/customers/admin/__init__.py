@@ -1,6 +1,12 @@
 """The customer side of the console."""
 
 from notifyhub.customers.admin.customers import CustomerAdmin
+from notifyhub.customers.admin.events import (
+    EventMappingAdmin,
+    EventNameAdmin,
+    EventPolicyAdmin,
+    ParkedEventAdmin,
+)
 from notifyhub.customers.admin.ledgers import HoldAdmin, OrderAdmin
 from notifyhub.customers.admin.merging import MergeAdmin
 from notifyhub.customers.admin.segments import SegmentAdmin
@@ -9,9 +15,13 @@ from notifyhub.customers.admin.topics import TopicAdmin
 
 __all__ = [
     "CustomerAdmin",
+    "EventMappingAdmin",
+    "EventNameAdmin",
+    "EventPolicyAdmin",
     "HoldAdmin",
     "MergeAdmin",
     "OrderAdmin",
+    "ParkedEventAdmin",
     "SegmentAdmin",
     "SuppressionAdmin",
     "TopicAdmin",

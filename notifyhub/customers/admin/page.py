@@ -28,7 +28,7 @@ from notifyhub.customers.models import (
 )
 from notifyhub.customers.services.duplicates import duplicates_of
 from notifyhub.customers.services.numbers import order_numbers
-from notifyhub.customers.services.timeline import timeline_page
+from notifyhub.customers.services.timeline import event_names, timeline_page
 
 TABS = {
     "": gettext_lazy("All"),
@@ -110,9 +110,14 @@ class CustomerTimeline(TemplateResponseMixin, CustomerView):
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         customer = self.get_customer()
         kind = request.GET.get("kind", "")
+        event = request.GET.get("event", "").replace("\x00", "")[:80]
         before = self._before(request.GET.get("before", ""))
         page = timeline_page(
-            customer_id=customer.pk, request=request, kind=kind if kind in TABS else "", before=before
+            customer_id=customer.pk,
+            request=request,
+            kind=kind if kind in TABS else "",
+            event=event if kind == "event" else "",
+            before=before,
         )
         last = timezone.localdate(before) if before else None
         rows = []
@@ -120,7 +125,11 @@ class CustomerTimeline(TemplateResponseMixin, CustomerView):
             date = timezone.localdate(entry.at)
             rows.append({"entry": entry, "day": _day_title(entry.at) if date != last else ""})
             last = date
-        context = {"customer": customer, "rows": rows, "page": page, "kind": kind, "tabs": TABS}
+        context = {
+            "customer": customer, "rows": rows, "page": page, "kind": kind, "tabs": TABS, "event": event,
+        }  # fmt: skip
+        if kind == "event" and not before:
+            context["names"] = event_names(customer_id=customer.pk)
         if before:
             self.template_name = "customers/timeline_rows.html"
         return self.render_to_response(context)

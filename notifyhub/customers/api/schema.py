@@ -13,3 +13,13 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "nh_<prefix>.<secret>"}
+
+
+class WriteKeyScheme(OpenApiAuthenticationExtension):
+    """A key as the user name of Basic auth, as Segment's clients send it."""
+
+    target_class = "notifyhub.customers.segment_api.views.WriteKeyAuthentication"
+    name = "writeKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "basic", "description": "The API key as the user name."}

@@ -151,8 +151,15 @@ class EventInSerializer(serializers.Serializer):
     external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
     phone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=254)
+    anonymous_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=255,
+        help_text="Of a visitor; such an event waits until somebody is bound to it.",
+    )
     order_number = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
-    properties = serializers.DictField(required=False, allow_null=True, help_text="At most 16 kB.")
+    properties = serializers.DictField(required=False, allow_null=True, help_text="At most 32 kB.")
 
 
 class EventBatchSerializer(serializers.Serializer):
@@ -166,6 +173,7 @@ class EventsResultSerializer(serializers.Serializer):
 
     accepted = serializers.IntegerField()
     repeated = serializers.IntegerField(help_text="Events whose message id was known already.")
+    parked = serializers.IntegerField(help_text="Events that wait until their customer is known.")
     customers_created = serializers.IntegerField()
     errors = ItemErrorSerializer(many=True)  # type: ignore[assignment]
 

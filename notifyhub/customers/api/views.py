@@ -14,6 +14,7 @@ from notifyhub.core.problems import flat, problem
 from notifyhub.customers.api import schema as schema
 from notifyhub.customers.api import serializers as shapes
 from notifyhub.customers.api.parsing import BoundedJSONParser
+from notifyhub.customers.api.reading import read_event
 from notifyhub.customers.models import Customer
 from notifyhub.customers.services.events import EventIn, EventsResult, record_events
 from notifyhub.customers.services.importing.problems import reason_of
@@ -131,13 +132,12 @@ class EventsView(IdempotentMixin, APIView):
         places: list[int] = []
         errors: ItemErrors = []
         for index, item in enumerate(items):
-            serializer = shapes.EventInSerializer(data=item)
-            if serializer.is_valid():
-                said = {name: value for name, value in serializer.validated_data.items() if value is not None}
-                events.append(EventIn(**said, source=f"api:{key.prefix}"))
-                places.append(index)
+            event, wrong = read_event(item, source=f"api:{key.prefix}")
+            if event is None:
+                errors.append({"index": index, "errors": flat(wrong)})
             else:
-                errors.append({"index": index, "errors": flat(serializer.errors)})
+                events.append(event)
+                places.append(index)
         result = record_events(events) if events else EventsResult()
         errors += [
             {"index": places[p.index], "errors": {p.field or "non_field_errors": [p.message]}}
@@ -148,6 +148,7 @@ class EventsView(IdempotentMixin, APIView):
         body = {
             "accepted": result.accepted,
             "repeated": result.repeated,
+            "parked": result.parked,
             "customers_created": result.customers_created,
             "errors": sorted(errors, key=lambda error: error["index"]),
         }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from notifyhub.core.registry import demo_loaders
+from notifyhub.customers.demo.events import load_events
 from notifyhub.customers.demo.orders import load_orders
 from notifyhub.customers.demo.people import date_people, load_people
 from notifyhub.customers.demo.story import load_her, load_her_consents, orders_of
@@ -29,3 +30,4 @@ def load(say: Callable[[str], None]) -> None:
 def register() -> None:
     """Hand the loader to the registry."""
     demo_loaders.register("customers", load, order=10)
+    demo_loaders.register("events", load_events, order=12)

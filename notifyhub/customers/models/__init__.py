@@ -1,6 +1,13 @@
 """Customer models."""
 
 from notifyhub.customers.models.activity import Event, EventBookmark, EventKey, Order
+from notifyhub.customers.models.catalogue import (
+    EventDay,
+    EventMapping,
+    EventName,
+    EventProperty,
+    Sensitivity,
+)
 from notifyhub.customers.models.consent import (
     CONTACT_KIND,
     Channel,
@@ -14,10 +21,12 @@ from notifyhub.customers.models.consent import (
 )
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.importing import CustomerImport, ImportProblem
+from notifyhub.customers.models.parking import Alias, EventPolicy, ParkedEvent
 from notifyhub.customers.models.segment import Segment, SegmentMember
 
 __all__ = [
     "CONTACT_KIND",
+    "Alias",
     "Channel",
     "Consent",
     "ConsentRecord",
@@ -27,14 +36,21 @@ __all__ = [
     "Decision",
     "Event",
     "EventBookmark",
+    "EventDay",
     "EventKey",
+    "EventMapping",
+    "EventName",
+    "EventPolicy",
+    "EventProperty",
     "Hold",
     "ImportProblem",
     "Merge",
     "MessageClass",
     "Order",
+    "ParkedEvent",
     "Segment",
     "SegmentMember",
+    "Sensitivity",
     "Suppression",
     "Topic",
 ]

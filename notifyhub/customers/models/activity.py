@@ -46,6 +46,8 @@ class Order(models.Model):
     promised_at = models.DateTimeField(_("promised for"), null=True)
     fulfilled_at = models.DateTimeField(_("fulfilled at"), null=True)
     told_at = models.DateTimeField(_("told at"))
+    # When each of the facts above was told, so that each follows the statement that was made last about it.
+    told = models.JSONField(_("told when"), default=dict)
 
     class Meta:
         verbose_name = _("order")

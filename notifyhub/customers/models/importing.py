@@ -8,7 +8,7 @@ from notifyhub.staff.models import Job, User
 
 
 class CustomerImport(models.Model):
-    """One file with customers: uploaded or named on the command line, and how far it has been read.
+    """One file with customers or events: uploaded or named on the command line, and how far it has been read.
 
     `cursor` moves in the transaction of each chunk, so a run that was killed goes on where it stopped. The
     file itself is swept after a day; this row and its problems hold no personal data and stay.
@@ -27,6 +27,11 @@ class CustomerImport(models.Model):
         }
     )
 
+    class Kind(models.TextChoices):
+        CUSTOMERS = "customers", _("Customers")
+        EVENTS = "events", _("Events")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.CUSTOMERS)
     file_name = models.CharField(_("file name"), max_length=200)
     path = models.CharField(_("path"), max_length=500, blank=True)
     file_sha = models.CharField(_("fingerprint of the file"), max_length=64)
@@ -42,6 +47,9 @@ class CustomerImport(models.Model):
     bad = models.BigIntegerField(_("bad rows"), default=0)
     consents = models.BigIntegerField(_("consents recorded"), default=0)
     opt_outs_kept = models.BigIntegerField(_("opt-outs kept"), default=0)
+    # Of a file of events: `created` are the events taken, `duplicates` those known before.
+    parked = models.BigIntegerField(_("parked events"), default=0)
+    people = models.BigIntegerField(_("customers created"), default=0)
     job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+", verbose_name=_("job"))
     started_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by")

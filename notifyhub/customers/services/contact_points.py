@@ -1,11 +1,14 @@
 """Adding a contact point to a customer."""
 
+from functools import partial
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.services.contacts import contact_row, read_contact
+from notifyhub.customers.signals import customers_upserted
 from notifyhub.staff.services import audit
 
 
@@ -35,5 +38,7 @@ def add_contact_point(*, customer_id: int, kind: str, raw: str, primary: bool = 
             row.save(force_insert=True)
     except IntegrityError as error:
         raise Refused(_("The customer has this one already."), field="value") from error
+    told = partial(customers_upserted.send_robust, sender=Customer, ids=[customer_id])
+    transaction.on_commit(told)
     audit.record(verb="add_contact_point", obj=customer, label=f"#{customer_id}", kind=kind, contact=row.pk)
     return row

@@ -1,5 +1,6 @@
 """Creating and changing single customers; many at once come by import."""
 
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.services.contacts import contact_row, read_contact
+from notifyhub.customers.signals import customers_upserted
 from notifyhub.staff.services import audit
 
 EDITABLE = ("external_id", "name", "locale", "time_zone", "city", "attributes", "tags")
@@ -32,6 +34,7 @@ def create_customer(
         raise Refused(_("Another customer has this number already."), field="external_id") from error
     ContactPoint.objects.bulk_create([contact_row(contact, customer_id=customer.pk) for contact in read])
     audit.record(verb="create_customer", obj=customer, label=f"#{customer.pk}", provisional=provisional)
+    _tell(customer)
     return customer
 
 
@@ -57,4 +60,9 @@ def update_customer(*, customer_id: int, changes: dict[str, Any], version: int |
         )
     customer = Customer.objects.get(pk=customer_id)
     audit.record(verb="update_customer", obj=customer, label=f"#{customer.pk}", fields=sorted(changes))
+    _tell(customer)
     return customer
+
+
+def _tell(customer: Customer) -> None:
+    transaction.on_commit(partial(customers_upserted.send_robust, sender=Customer, ids=[customer.pk]))

@@ -3,17 +3,36 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import TimelineEntry, TimelineSource, customer_timeline
 from notifyhub.customers.choices import SOURCES as WAYS
 from notifyhub.customers.models import ConsentRecord, Decision, Event, Hold, Order
+from notifyhub.customers.services.events.showing import masks_of, shown_properties
 from notifyhub.customers.words import event_words
 
 PAGE = 25
+# So many facts of an event stand on its line.
+SHOWN_FACTS = 6
+# Names to filter by are those of so many events, the latest ones.
+LOOKED = 500
+EVENT_ICONS = {
+    "page_viewed": "visibility",
+    "screen_viewed": "visibility",
+    "product_viewed": "visibility",
+    "identified": "badge",
+    "order_paid": "payments",
+    "booking_paid": "payments",
+    "bill_paid": "payments",
+    "cart_changed": "shopping_cart",
+    "checkout_started": "shopping_cart_checkout",
+}
 # How often a source of mixed kinds is asked again for one tab.
 ROUNDS = 4
 
@@ -31,15 +50,19 @@ def timeline_page(
     customer_id: int,
     request: Any,
     kind: str = "",
+    event: str = "",
     before: datetime | None = None,
     limit: int = PAGE,
 ) -> TimelinePage:
     """Return about `limit` entries older than `before` from all registered sources, of one kind if asked.
 
+    `event` asks for the events of that name alone.
+
     A page never ends between entries of the same moment, so that none is lost between two pages.
     """
     entries: list[TimelineEntry] = []
-    for source in customer_timeline:
+    sources = [partial(events, event=event)] if event else list(customer_timeline)
+    for source in sources:
         entries += _ask(source, customer_id, before, limit + 1, request, kind)
     entries.sort(key=lambda entry: entry.at, reverse=True)
     if len(entries) <= limit:
@@ -91,23 +114,51 @@ def orders(*, customer_id: int, before: datetime | None, limit: int, request: An
     ]
 
 
-def events(*, customer_id: int, before: datetime | None, limit: int, request: Any) -> Sequence[TimelineEntry]:
-    """Return the customer's events as entries."""
-    rows = Event.objects.filter(customer_id=customer_id).defer("properties")
+def events(
+    *, customer_id: int, before: datetime | None, limit: int, request: Any, event: str = ""
+) -> Sequence[TimelineEntry]:
+    """Return the customer's events as entries, those of one name if asked."""
+    rows = Event.objects.filter(customer_id=customer_id)
+    if event:
+        rows = rows.filter(name=event)
     if before:
         rows = rows.filter(occurred_at__lt=before)
+    found = list(rows.order_by("-occurred_at")[:limit])
+    masks = masks_of(row.name for row in found)
+    may_open = request.user.has_perm("customers.view_order")
     return [
         TimelineEntry(
             at=row.occurred_at,
             kind="event",
             title=event_words(row.name),
-            detail=" · ".join(part for part in (row.order_number, row.source) if part),
-            icon="bolt",
+            detail=_facts_of(row, masks),
+            icon=EVENT_ICONS.get(row.name, "bolt"),
             chip=_("event"),
             tone="grey",
+            url=_order_url(row.order_number) if may_open and row.order_number else "",
         )
-        for row in rows.order_by("-occurred_at")[:limit]
+        for row in found
     ]
+
+
+def event_names(*, customer_id: int) -> list[tuple[str, Any]]:
+    """Return (name, words) of the events this customer has had lately, by their words."""
+    latest = Event.objects.filter(customer_id=customer_id).order_by("-occurred_at")
+    found = set(latest.values_list("name", flat=True)[:LOOKED])
+    return sorted(((name, event_words(name)) for name in found), key=lambda pair: str(pair[1]))
+
+
+def _facts_of(row: Event, masks: Any) -> str:
+    """Return what an event says in one line; what its title or its order says is left out."""
+    shown = shown_properties(
+        row.name, row.properties, masks, most=SHOWN_FACTS, without=("order_number", "order_id", "currency")
+    )
+    parts = [row.order_number, *(f"{label} {text}" for label, text in shown), row.source.partition(":")[0]]
+    return " · ".join(part for part in parts if part)
+
+
+def _order_url(number: str) -> str:
+    return f"{reverse('admin:customers_order_changelist')}?q={quote(number)}"
 
 
 def consents(

@@ -77,6 +77,7 @@ def test_a_page_of_the_timeline_takes_as_many_queries_for_many_entries_as_for_fe
     django_assert_num_queries: Any,
 ) -> None:
     customer, request = make_customer(), looking()
+    add_events(customer, [START - timedelta(minutes=1)])
     with CaptureQueriesContext(connection) as few:
         timeline_page(customer_id=customer.pk, request=request)
     add_events(customer, [START + timedelta(minutes=n) for n in range(80)])
@@ -86,3 +87,39 @@ def test_a_page_of_the_timeline_takes_as_many_queries_for_many_entries_as_for_fe
         )
     with django_assert_num_queries(len(few)):
         timeline_page(customer_id=customer.pk, request=request)
+
+
+def test_events_read_as_words_with_what_is_sensitive_masked() -> None:
+    from notifyhub.customers.models import EventName, EventProperty
+    from notifyhub.customers.services.events import EventIn, record_events
+
+    customer = make_customer(external_id="E1")
+    said = {"amount_due": 58.5, "merchant": "如家", "card": "6222", "mail": "fang@mail.example"}
+    record_events(
+        [
+            EventIn(
+                message_id="m1",
+                name="order_paid",
+                occurred_at=START,
+                external_id="E1",
+                order_number="H1",
+                properties=said,
+                source="segment:abc",
+            )
+        ]
+    )
+    event = EventName.objects.create(name="order_paid")
+    EventProperty.objects.create(event=event, key="card", sensitivity="sensitive")
+    entry = timeline_page(customer_id=customer.pk, request=looking(), kind="event").entries[0]
+    assert str(entry.title) == "Order paid"
+    assert entry.detail == (
+        "H1 · card •••• · mail f***@mail.example · Merchant 如家 · Amount due ¥ 58.50 · segment"
+    )
+    assert entry.url.endswith("?q=H1")
+
+
+def test_events_are_filtered_by_name() -> None:
+    customer = make_customer()
+    add_events(customer, [START + timedelta(minutes=n) for n in range(40)])
+    Event.objects.filter(message_id__in=["3", "30"]).update(name="rare")
+    assert all_titles(customer.pk, kind="event", event="rare") == ["rare", "rare"]

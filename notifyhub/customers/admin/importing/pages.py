@@ -59,7 +59,8 @@ class _Step(PageMixin, TemplateView):
 
     def get_run(self, *, state: str | None = State.DRAFT) -> CustomerImport:
         """Return the import if the viewer started it; 404 otherwise."""
-        rows = CustomerImport.objects.select_related("job", "started_by")
+        rows = CustomerImport.objects.filter(kind=CustomerImport.Kind.CUSTOMERS)
+        rows = rows.select_related("job", "started_by")
         if not getattr(self.request.user, "is_superuser", False):
             rows = rows.filter(started_by_id=self.request.user.pk)
         run = get_object_or_404(rows, pk=self.kwargs["pk"])
@@ -97,7 +98,8 @@ class UploadPage(_Step):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         kwargs.setdefault("form", UploadForm())
-        runs = CustomerImport.objects.exclude(state=State.DRAFT).select_related("started_by")
+        runs = CustomerImport.objects.filter(kind=CustomerImport.Kind.CUSTOMERS).exclude(state=State.DRAFT)
+        runs = runs.select_related("started_by")
         if not getattr(self.request.user, "is_superuser", False):
             runs = runs.filter(started_by_id=self.request.user.pk)
         return super().get_context_data(runs=runs[:10], **kwargs)

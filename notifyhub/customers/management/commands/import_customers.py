@@ -1,7 +1,5 @@
 """Import customers from a CSV or XLSX file."""
 
-import sys
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
+from notifyhub.customers.management.progress import ProgressLine
 from notifyhub.customers.models import CustomerImport
 from notifyhub.customers.services.importing.columns import check_mapping, guess_mapping, map_by_hand
 from notifyhub.customers.services.importing.plans import ConsentPlan, ImportPlan, find_list, plan_consent
@@ -82,7 +81,7 @@ class Command(BaseCommand):
             CustomerImport.objects.filter(pk=run.pk).update(path=str(path))
         if run.cursor:
             self.stderr.write(_("Going on after row %d.") % run.cursor)
-        run = run_import(run_id=run.pk, progress=_Line(self.stderr, run.cursor))
+        run = run_import(run_id=run.pk, progress=ProgressLine(self.stderr, run.cursor))
         self._report(run, options["errors"])
 
     def _consent(self, options: dict[str, Any]) -> ConsentPlan | None:
@@ -132,22 +131,3 @@ class Command(BaseCommand):
                     file.write(text)
         elif run.bad:
             self.stdout.write(_("Add --errors FILE to get the rows that were not taken."))
-
-
-class _Line:
-    """The progress line: rewritten in place on a terminal, one line a chunk elsewhere."""
-
-    def __init__(self, out: Any, start: int) -> None:
-        self.out = out
-        self.start = start
-        self.began = time.monotonic()
-
-    def __call__(self, done: int, total: int | None) -> None:
-        rate = (done - self.start) / max(time.monotonic() - self.began, 0.001)
-        share = f" / {total:,} ({done / total:.0%})" if total else ""
-        text = f"{done:,}{share} · {rate:,.0f}/s"
-        if sys.stderr.isatty():
-            self.out.write("\r" + text.ljust(60), ending="\n" if total and done >= total else "")
-        else:
-            self.out.write(text)
-        self.out.flush()

@@ -1,22 +1,21 @@
 """Orders as the events tell of them.
 
-What is told later goes before what was told earlier, in whatever order the two arrive; a late one only
-fills what nobody has said.
+Each fact of an order is what was told of it last, by the platform's clock: the same events give the same
+order in whatever order, and however often, they arrive.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from notifyhub.customers.models import Order
 from notifyhub.customers.services.events.shapes import PROGRESS, OrderNews
 
 _TYPES = {
-    "customer_id": "bigint",
-    "number": "text",
-    "told_at": "timestamptz",
     "state": "text",
     "line": "text",
     "merchant": "text",
@@ -31,48 +30,66 @@ _TYPES = {
     "promised_at": "timestamptz",
     "fulfilled_at": "timestamptz",
 }
-_FACTS = [field.name for field in fields(OrderNews) if field.name not in ("number", "told_at", "state")]
-_EMPTY = {"merchant": "''", "city": "''", "line": "'other'", "currency": "''"}
+_FACTS = [one.name for one in fields(OrderNews) if one.name not in ("number", "told_at")]
+_EMPTY = {"merchant": "''", "city": "''", "line": "'other'", "currency": "'CNY'"}
 _EMPTY |= dict.fromkeys(("amount_due", "amount_paid", "amount_refunded"), "0")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 
+_COLUMNS = {"customer_id": "bigint", "number": "text", "told_at": "timestamptz", "told": "jsonb", **_TYPES}
 _TOLD = "(SELECT * FROM unnest({arrays}) AS u ({names}))".format(
-    arrays=", ".join(f"%s::{kind}[]" for kind in _TYPES.values()), names=", ".join(_TYPES)
+    arrays=", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items()), names=", ".join(_COLUMNS)
 )
 # A row that nothing has been said about yet, so that the update below treats new and known orders alike.
-_OPEN = f"""
+_OPEN = """
 INSERT INTO customers_order (customer_id, number, line, merchant, city, state, currency,
-    amount_due, amount_paid, amount_refunded, told_at)
-SELECT t.customer_id, t.number, 'other', '', '', 'placed', 'CNY', 0, 0, 0, to_timestamp(0)
-FROM {_TOLD} t ORDER BY t.number
+    amount_due, amount_paid, amount_refunded, told_at, told)
+SELECT t.customer_id, t.number, 'other', '', '', 'placed', 'CNY', 0, 0, 0, '-infinity', '{}'
+FROM unnest(%s::bigint[], %s::text[]) AS t (customer_id, number) ORDER BY t.number
 ON CONFLICT (number) DO NOTHING
 """
-_NEWER = (
-    "(t.told_at > o.told_at OR (t.told_at = o.told_at AND (t.state IS NULL "
-    "OR array_position(%s::text[], t.state) >= array_position(%s::text[], o.state::text))))"
-)
 
 
-def _set(name: str) -> str:
+def _later(name: str) -> str:
+    """Return the condition that what is told of `name` goes before what is known of it.
+
+    Of two statements made at one moment the state further along stands, else the greater value. Rows from
+    before the moments were kept have the one of their last statement.
+    """
     known = f"nullif(o.{name}, {_EMPTY[name]})" if name in _EMPTY else f"o.{name}"
-    return (
-        f"{name} = CASE WHEN t.newer THEN coalesce(t.{name}, o.{name}) "
-        f"ELSE coalesce({known}, t.{name}, o.{name}) END"
+    since = (
+        f"coalesce((o.told ->> '{name}')::numeric, CASE WHEN {known} IS NULL THEN '-infinity'::numeric "
+        "ELSE extract(epoch FROM o.told_at) * 1000000 END)"
     )
+    if name == "state":
+        further = (
+            "array_position(%(progress)s::text[], t.state) "
+            "> array_position(%(progress)s::text[], o.state::text)"
+        )
+    elif _TYPES[name] == "text":
+        further = f'(o.{name} IS NULL OR t.{name} COLLATE "C" > o.{name} COLLATE "C")'
+    else:
+        further = f"(o.{name} IS NULL OR t.{name} > o.{name})"
+    at = f"(t.told ->> '{name}')::numeric"
+    return f"(t.{name} IS NOT NULL AND ({at} > {since} OR ({at} = {since} AND {further})))"
 
 
 _MOVE = f"""
 UPDATE customers_order o SET
-    state = CASE WHEN t.newer THEN coalesce(t.state, o.state) ELSE o.state END,
-    {", ".join(_set(name) for name in _FACTS)},
-    told_at = greatest(t.told_at, o.told_at)
-FROM (SELECT t.*, {_NEWER} AS newer FROM {_TOLD} t JOIN customers_order o ON o.number = t.number) t
-WHERE o.number = t.number AND o.customer_id = t.customer_id
+    {", ".join(f"{name} = CASE WHEN n.{name}_later THEN n.{name} ELSE o.{name} END" for name in _TYPES)},
+    told = o.told || jsonb_strip_nulls(jsonb_build_object(
+        {", ".join(f"'{name}', CASE WHEN n.{name}_later THEN n.told -> '{name}' END" for name in _TYPES)})),
+    told_at = greatest(n.told_at, o.told_at)
+FROM (SELECT t.*, {", ".join(f"{_later(name)} AS {name}_later" for name in _TYPES)}
+    FROM {_TOLD} t JOIN customers_order o ON o.number = t.number) n
+WHERE o.number = n.number AND o.customer_id = n.customer_id
 """
+# Looked up, not remembered: an order's day may turn out to be another one than was said at first.
 _LAST_ORDER = """
 UPDATE customers_customer c SET last_order_at = t.placed_at
-FROM (SELECT customer_id, max(placed_at) AS placed_at
-    FROM unnest(%s::bigint[], %s::timestamptz[]) AS u (customer_id, placed_at) GROUP BY 1) t
-WHERE c.id = t.customer_id AND (c.last_order_at IS NULL OR c.last_order_at < t.placed_at)
+FROM (SELECT k.id, (SELECT max(o.placed_at) FROM customers_order o WHERE o.customer_id = k.id) AS placed_at
+    FROM unnest(%s::bigint[]) AS k (id)) t
+WHERE c.id = t.id AND t.placed_at IS NOT NULL AND c.last_order_at IS DISTINCT FROM t.placed_at
 """
 
 
@@ -84,32 +101,59 @@ def foreign_orders(owners: dict[str, int]) -> dict[str, int]:
     return {number: owner for number, owner in known if owners[number] != owner}
 
 
+@dataclass
+class _Told:
+    """What is said of one order, each fact with when it was told."""
+
+    customer_id: int
+    told_at: datetime
+    facts: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, news: OrderNews) -> None:
+        """Take what `news` says where nothing later was said."""
+        self.told_at = max(self.told_at, news.told_at)
+        moment = (news.told_at - _EPOCH) // _TICK
+        for name in _FACTS:
+            value = getattr(news, name)
+            if value is None:
+                continue
+            before = self.told.get(name)
+            if before is None or (moment, _rank(name, value)) > (before, _rank(name, self.facts[name])):
+                self.facts[name], self.told[name] = value, moment
+
+
 def project_orders(told: Sequence[tuple[int, OrderNews]]) -> int:
     """Write what `told`, pairs of customer and news, say about orders; return how many orders that are."""
-    folded: dict[str, tuple[int, dict[str, Any]]] = {}
-    for customer_id, news in sorted(told, key=lambda pair: _when(pair[1])):
-        facts = {name: value for name, value in asdict(news).items() if value is not None}
-        _owner, before = folded.get(news.number, (customer_id, {}))
-        folded[news.number] = (customer_id, {**before, **facts})
-    if not folded:
+    heard: dict[str, _Told] = {}
+    for customer_id, news in told:
+        if news.number not in heard:
+            heard[news.number] = _Told(customer_id, news.told_at)
+        heard[news.number].hear(news)
+    if not heard:
         return 0
-    rows = [{"customer_id": owner, **facts} for owner, facts in folded.values()]
-    arrays = [[row.get(name) for row in rows] for name in _TYPES]
-    placed = [row for row in rows if row.get("placed_at")]
+    rows = list(heard.values())
+    values: dict[str, Any] = {name: [row.facts.get(name) for row in rows] for name in _TYPES}
+    values |= {
+        "customer_id": [row.customer_id for row in rows],
+        "number": list(heard),
+        "told_at": [row.told_at for row in rows],
+        "told": [Jsonb(row.told) for row in rows],
+        "progress": PROGRESS,
+    }
+    placed = sorted({row.customer_id for row in rows if "placed_at" in row.facts})
     with connection.cursor() as cursor:
-        cursor.execute(_OPEN, arrays)
+        cursor.execute(_OPEN, [values["customer_id"], values["number"]])
         # The orders are locked in one order whoever comes, so two batches cannot wait for each other.
         cursor.execute(
             "SELECT 1 FROM customers_order WHERE number = ANY(%s) ORDER BY number FOR NO KEY UPDATE",
-            [list(folded)],
+            [values["number"]],
         )
-        cursor.execute(_MOVE, [PROGRESS, PROGRESS, *arrays])
+        cursor.execute(_MOVE, values)
         if placed:
-            cursor.execute(
-                _LAST_ORDER, [[row["customer_id"] for row in placed], [row["placed_at"] for row in placed]]
-            )
-    return len(folded)
+            cursor.execute(_LAST_ORDER, [placed])
+    return len(heard)
 
 
-def _when(news: OrderNews) -> tuple[Any, int]:
-    return news.told_at, PROGRESS.index(news.state) if news.state else -1
+def _rank(name: str, value: Any) -> Any:
+    return PROGRESS.index(value) if name == "state" else value

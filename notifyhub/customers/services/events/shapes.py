@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Order
 
-MAX_PROPERTIES = 16 * 1024
+MAX_PROPERTIES = 32 * 1024
 # A platform's clock may be a little ahead of ours, not a day.
 AHEAD = timedelta(hours=24)
-_NAME = re.compile(r"^[a-z][a-z0-9_.]{0,79}$")
+EVENT_NAME = re.compile(r"^[a-z][a-z0-9_.]{0,79}\Z")
 
 State = Order.State
 # None: the event tells of an order without moving its state.
@@ -66,7 +66,11 @@ _TIMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class EventIn:
-    """One event as it was told. The customer is named by number, or else by phone or email."""
+    """One event as it was told. The customer is named by number, or else by phone or email.
+
+    A visitor who has not said who they are has an `anonymous_id` alone. `customer_id` is set by those who
+    write events of our own and know the row.
+    """
 
     message_id: str
     name: str
@@ -74,6 +78,8 @@ class EventIn:
     external_id: str = ""
     phone: str = ""
     email: str = ""
+    anonymous_id: str = ""
+    customer_id: int | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     order_number: str = ""
     source: str = "internal"
@@ -104,13 +110,13 @@ def check_event(event: EventIn) -> str:
     """Return the event's properties as JSON; raise Refused, naming the field, if the event is not one."""
     if not 0 < len(event.message_id) <= 120 or not event.message_id.isprintable():
         raise Refused(_("A message id has 1 to 120 printable characters."), field="message_id")
-    if not _NAME.match(event.name):
+    if not EVENT_NAME.match(event.name):
         raise Refused(_("Write the event's name like order_paid."), field="name")
     if timezone.is_naive(event.occurred_at):
         raise Refused(_("Give the time with its zone, like 2026-11-20T14:32:08+08:00."), field="occurred_at")
     if event.occurred_at > timezone.now() + AHEAD:
         raise Refused(_("An event cannot occur in the future."), field="occurred_at")
-    if not (event.external_id or event.phone or event.email):
+    if not (event.external_id or event.phone or event.email or event.anonymous_id or event.customer_id):
         raise Refused(_("Name the customer by number, phone or email."), field="external_id")
     if len(event.order_number) > 64 or not event.order_number.isprintable():
         raise Refused(_("Use at most %d characters.") % 64, field="order_number")

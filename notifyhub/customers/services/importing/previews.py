@@ -1,6 +1,6 @@
 """How a file is understood, before anything is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -47,7 +47,13 @@ class Check:
         return self.good + self.bad
 
 
-def sample_file(path: Path, *, encoding: str = "", delimiter: str = "") -> Sample:
+def sample_file(
+    path: Path,
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    guess: Callable[[Sequence[str]], list[str]] = guess_mapping,
+) -> Sample:
     """Return the first 20 rows with the guessed mapping; raise Refused if the file is no table."""
     table = open_table(path, encoding=encoding, delimiter=delimiter)
     return Sample(
@@ -55,7 +61,7 @@ def sample_file(path: Path, *, encoding: str = "", delimiter: str = "") -> Sampl
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=table.header,
-        mapping=guess_mapping(table.header),
+        mapping=guess(table.header),
         records=list(islice(table.records(), SAMPLE)),
     )
 

@@ -37,6 +37,11 @@ REASONS: dict[str, Any] = {
     "tags": gettext_lazy("At most %(limit)s tags a customer."),
     "other_number": gettext_lazy("Another customer has this number already."),
     "other_order": gettext_lazy("This order belongs to another customer."),
+    "json": gettext_lazy("This is not usable as JSON."),
+    "no_event": gettext_lazy("The row names no event."),
+    "moment": gettext_lazy("This is not a time. Write it like 2026-11-20 14:32:08."),
+    # What the service said, in the language of whoever started the import.
+    "said": "%(text)s",
     "erased": gettext_lazy("This customer was erased on their own request."),
     "repeated": gettext_lazy("The same customer comes again on line %(by)s, which was taken instead."),
     "retained": pgettext_lazy("import", "Not taken."),
@@ -61,14 +66,14 @@ def mask_cell(value: str) -> str:
     return f"{value[:3]}****{value[-2:]}"
 
 
-def problem_lines(run: CustomerImport) -> Iterator[str]:
+def problem_lines(run: CustomerImport, *, label: Callable[[str], str] = label_of) -> Iterator[str]:
     """Yield the problems of an import as CSV text, in the language that is active."""
     parts: list[str] = []
     yield "\ufeff"
     writer = csv.writer(_Into(parts.append))
     writer.writerow([_("Line"), _("Column"), _("Value (masked)"), _("Reason")])
     for problem in run.problems.order_by("line", "id").iterator(chunk_size=2000):
-        column = label_of(problem.column) if problem.column else ""
+        column = label(problem.column) if problem.column else ""
         reason = reason_of(problem.code, problem.params)
         writer.writerow([problem.line, column, _harmless(problem.value), reason])
         if len(parts) > 500:

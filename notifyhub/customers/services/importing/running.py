@@ -49,7 +49,7 @@ def begin_import(*, path: Path, file_name: str, plan: ImportPlan, user: User | N
     check_mapping(table.header, plan.mapping)
     sha, lines = fingerprint_file(path)
     run = CustomerImport.objects.filter(
-        file_sha=sha, plan_sha=plan.fingerprint(), state=State.RUNNING
+        file_sha=sha, plan_sha=plan.fingerprint(), state=State.RUNNING, kind=CustomerImport.Kind.CUSTOMERS
     ).first()
     if run is not None:
         return run

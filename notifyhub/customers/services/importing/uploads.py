@@ -3,6 +3,7 @@
 import hashlib
 import os
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,20 @@ def uploads_folder() -> Path:
     return folder
 
 
-def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
-    """Keep an uploaded file and return its draft, the columns mapped as guessed.
+@dataclass(frozen=True)
+class KeptFile:
+    """Where an upload lies, its SHA-256, and how many lines it has, about."""
 
-    Raises Refused (and keeps nothing) if the file is no table.
-    """
+    path: Path
+    sha: str
+    lines: int
+
+
+def keep_file(upload: UploadedFile) -> KeptFile:
+    """Write an upload where only this account may read it; raise Refused if it is too large."""
     if (upload.size or 0) > MAX_UPLOAD:
         raise Refused(
-            _("The file is larger than %d MB. Use the import_customers command for it.") % (MAX_UPLOAD >> 20),
-            field="file",
+            _("The file is larger than %d MB. Use the command for it.") % (MAX_UPLOAD >> 20), field="file"
         )
     path = uploads_folder() / uuid.uuid4().hex
     digest = hashlib.sha256()
@@ -56,6 +62,20 @@ def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
                 file.write(block)
                 digest.update(block)
                 lines += block.count(b"\n")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return KeptFile(path=path, sha=digest.hexdigest(), lines=lines)
+
+
+def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
+    """Keep an uploaded file and return its draft, the columns mapped as guessed.
+
+    Raises Refused (and keeps nothing) if the file is no table.
+    """
+    kept = keep_file(upload)
+    path, lines = kept.path, kept.lines
+    try:
         sample = sample_file(path)
         if len(sample.header) > 200:
             raise Refused(_("The file has more than %d columns.") % 200, field="file")
@@ -63,7 +83,7 @@ def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
         return CustomerImport.objects.create(
             file_name=(upload.name or "")[-200:],
             path=str(path),
-            file_sha=digest.hexdigest(),
+            file_sha=kept.sha,
             plan=plan.as_json(),
             total=lines - 1 if sample.kind == "csv" and lines > 1 else None,
             started_by=user,

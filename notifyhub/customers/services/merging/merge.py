@@ -20,6 +20,8 @@ MOVES = {
     "orders": "UPDATE customers_order SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
     "events": "UPDATE customers_event SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
     "holds": "UPDATE customers_hold SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
+    "aliases": """
+        UPDATE customers_alias SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
     "members": """
         UPDATE customers_segmentmember m SET customer_id = %(kept)s WHERE customer_id = %(merged)s
         AND NOT EXISTS (SELECT 1 FROM customers_segmentmember k

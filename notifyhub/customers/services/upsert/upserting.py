@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from notifyhub.customers.services.upsert.staging import (
     as_json,
     stage,
 )
+from notifyhub.customers.signals import customers_upserted
 
 T = TypeVar("T")
 ATTEMPTS = 3
@@ -51,12 +53,17 @@ def upsert_customers(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                return _upsert(rows, then)
+                outcome = _upsert(rows, then)
         except (IntegrityError, OperationalError) as error:
             # Another process took the same customer number, or a deadlock was broken, between our look and
             # our write: look again. Inside a caller's transaction only the savepoint is rolled back.
             if attempt == ATTEMPTS or not _worth_another_try(error):
                 raise
+            continue
+        if outcome.changed:
+            told = partial(customers_upserted.send_robust, sender=Customer, ids=sorted(outcome.changed))
+            transaction.on_commit(told)
+        return outcome
     raise AssertionError("unreachable")
 
 

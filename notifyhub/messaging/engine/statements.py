@@ -9,6 +9,8 @@ connection and planned once a while. It runs in Django's transaction, its errors
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,6 +20,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.utils import CursorWrapper
 from psycopg.adapt import AdaptersMap
+from psycopg.pq import TransactionStatus
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
@@ -28,8 +31,10 @@ from notifyhub.messaging.engine import arrays
 # harmless.
 LAZY_COMMIT = "set_config('synchronous_commit', 'off', TRUE)"
 
-# A plan made on an empty table is no good on a million rows, and only ANALYZE would tell.
-PLANS_LAST_SECONDS = 30.0
+# A plan made for few customers is no good for a million, and only ANALYZE would tell.
+PLANS_LAST_SECONDS = 5.0
+
+_LOOK_UP = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 _planned = threading.local()
 _known = threading.local()
@@ -68,7 +73,30 @@ class Prepared(psycopg.RawCursor[Any]):
         if params is not None:
             query, order = _numbered(query)
             params = [params[key] for key in order]
-        return super().execute(query, params, prepare=True, **options)
+        # psycopg prepares a statement once for each mixture of types; an empty list is a type of its own.
+        kind = (query, *[(type(one), one == []) for one in params or ()])
+        if _planned.statements is None or kind in _planned.statements:
+            return super().execute(query, params, prepare=True, **options)
+        with _planned_by_index(self.connection):
+            super().execute(query, params, prepare=True, **options)
+        _planned.statements.add(kind)
+        return self
+
+
+@contextmanager
+def _planned_by_index(raw: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Let the server plan what is executed as look-ups, row by row.
+
+    While a partition has a page or two, reading all of it is the cheapest way to any row; the plan outlives
+    that, and a planning that runs beside it adds a hundred thousand rows a second.
+    """
+    raw.execute(_LOOK_UP)
+    try:
+        yield
+    finally:
+        # A transaction that failed takes the setting back itself.
+        if raw.info.transaction_status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
+            raw.execute(_LOOK_UP.replace("= off", "TO DEFAULT"))
 
 
 class _MomentLoader(TimestamptzLoader):
@@ -114,6 +142,8 @@ def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:
     """Let the server plan the statements of this connection once for all parameters, and soon anew."""
     if raw.prepare_threshold is None or settings.DATABASE_POOL == "transaction":
         # What is set in a session that is shared would be found there by others: their plans, not ours.
+        # Statements are planned each time there, and so for the tables as they are.
+        _planned.statements = None
         return
     now = time.monotonic()
     if getattr(_planned, "of", None) is not raw:
@@ -122,4 +152,4 @@ def _keep_plans_fresh(raw: "psycopg.Connection[Any]") -> None:
         return
     else:
         raw.execute("DISCARD PLANS")
-    _planned.of, _planned.at = raw, now
+    _planned.of, _planned.at, _planned.statements = raw, now, set()

@@ -59,9 +59,10 @@ WITH b AS (
     FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
     RETURNING t.id, t.dispatch_id, t.channel, t.priority, t.step, t.watch, t.chained, b.side
 ), v AS (
-    SELECT v.*, fence.dispatch_id
+    SELECT v.batch_id, v.state, v.reason, v.tries, nullif(v.account_id, 0) AS account_id, v.kind, v.code,
+           v.place, fence.dispatch_id
     FROM unnest(%(batch)s::bigint[], %(state)s::smallint[], %(reason)s::text[], %(tries)s::smallint[],
-                %(account)s::int[], %(kind)s::text[], %(code)s::text[]) WITH ORDINALITY
+                %(account)s::bigint[], %(kind)s::text[], %(code)s::text[]) WITH ORDINALITY
         AS v(batch_id, state, reason, tries, account_id, kind, code, place)
     JOIN fence ON fence.id = v.batch_id
 ), r AS (
@@ -213,7 +214,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy:
         "state": Bigints(state),
         "reason": Texts(reason),
         "tries": Bigints(tries),
-        "account": list(account),
+        "account": Bigints(one or 0 for one in account),
         "kind": Texts(kind),
         "code": Texts(_flat(one, 40) for one in code),
         "verdict": places_of,

@@ -22,6 +22,7 @@ from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
 from notifyhub.messaging.services.punctuality import roll_up
 from notifyhub.messaging.services.punctuality.rolling import fold_tallies
 from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
+from notifyhub.messaging.services.telling import tell_own_events
 
 MONTHS_AHEAD = 3
 
@@ -79,6 +80,7 @@ def register() -> None:
             _("Make ledger partitions"),
         ),
         ("messaging.tally", roll_up, max(5, every), _("Count what was sent, and how punctually")),
+        ("messaging.own_events", tell_own_events, max(5, every), _("Tell what became of messages")),
         ("messaging.fold", fold_tallies, 3600, _("Fold old counts")),
         ("messaging.retention", drop_old_partitions, 6 * 3600, _("Drop what is older than it is kept")),
     ):

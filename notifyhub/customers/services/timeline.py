@@ -92,8 +92,8 @@ def orders(*, customer_id: int, before: datetime | None, limit: int, request: An
 
 
 def events(*, customer_id: int, before: datetime | None, limit: int, request: Any) -> Sequence[TimelineEntry]:
-    """Return the customer's events as entries."""
-    rows = Event.objects.filter(customer_id=customer_id).defer("properties")
+    """Return what the platform told of the customer as entries: our own events have other lines here."""
+    rows = Event.objects.filter(customer_id=customer_id).exclude(source=Event.OWN).defer("properties")
     if before:
         rows = rows.filter(occurred_at__lt=before)
     return [

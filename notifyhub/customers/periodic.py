@@ -7,6 +7,7 @@ from notifyhub.core.partitions import create_month_partition
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.customers.services import exporting
 from notifyhub.customers.services.importing import uploads
+from notifyhub.customers.services.traits import follow_news, refresh_due_blocks
 from notifyhub.staff.services.jobs import register_runner
 from notifyhub.staff.verbs import VERBS
 
@@ -36,6 +37,13 @@ def register() -> None:
     ticks.register(
         "event_partitions",
         Tick(run=make_event_partitions, every_seconds=6 * 3600, label=_("Make room for next months' events")),
+    )
+    ticks.register(
+        "portraits", Tick(run=follow_news, every_seconds=20, label=_("Renew the portraits with news"))
+    )
+    ticks.register(
+        "portraits_daily",
+        Tick(run=refresh_due_blocks, every_seconds=60, label=_("Renew everybody's portrait once a day")),
     )
     ticks.register(
         "sweep_uploads", Tick(run=uploads.sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))

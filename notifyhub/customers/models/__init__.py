@@ -15,6 +15,7 @@ from notifyhub.customers.models.consent import (
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.segment import Segment, SegmentMember
+from notifyhub.customers.models.traits import CustomerTrait, Stage, TraitBlock, TraitSettings
 
 __all__ = [
     "CONTACT_KIND",
@@ -24,6 +25,7 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "CustomerImport",
+    "CustomerTrait",
     "Decision",
     "Event",
     "EventBookmark",
@@ -35,6 +37,9 @@ __all__ = [
     "Order",
     "Segment",
     "SegmentMember",
+    "Stage",
     "Suppression",
     "Topic",
+    "TraitBlock",
+    "TraitSettings",
 ]

@@ -18,8 +18,8 @@ from notifyhub.customers.services.traits.refreshing import BLOCK
 from notifyhub.messaging.models import Bookmark
 from notifyhub.messaging.services import telling
 
-# A million in ten minutes leaves a day's round of ten million 2 hours of one core.
-MILLION_SECONDS = 600.0
+# With ten million customers the round of a day is then twenty minutes of one core.
+MILLION_SECONDS = 120.0
 
 # Three orders a customer on average: a quarter have none, a few have many.
 ORDERS = """

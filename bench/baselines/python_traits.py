@@ -64,11 +64,11 @@ def portrait(
         "spend_total": sum((one.paid for one in mine), Decimal(0)),
         "average_basket": _round(sum(paying) / len(paying), "0.01") if paying else None,
         "foreign_orders": len(bought) - len(mine),
-        "favourite_line": _most(recent, lambda one: one.order.line, least),
-        "favourite_merchant": _most(recent, lambda one: one.order.merchant or None, least),
+        "favourite_line": _most(recent, lambda one: one.order.line, least) or "",
+        "favourite_merchant": _most(recent, lambda one: one.order.merchant or None, least) or "",
         "favourite_hour": _most(recent, lambda one: one.local.hour, least),
         "favourite_weekday": _most(recent, lambda one: one.local.isoweekday(), least),
-        "last_city": next((one.order.city for one in reversed(bought) if one.order.city), None),
+        "last_city": next((one.order.city for one in reversed(bought) if one.order.city), ""),
         **_reactions(events, zone, given, now),
     }
 
@@ -125,4 +125,4 @@ def _reactions(
     channel = _most_of([(key[0], at) for key, at in firsts.items()], given.reaction_minimum)
     hour = _most_of([(at.astimezone(zone).hour, at) for at in firsts.values()], 2)
     enough = len(firsts) >= given.reaction_minimum
-    return {"best_channel": channel, "best_hour": hour if enough else None, "reactions": len(firsts)}
+    return {"best_channel": channel or "", "best_hour": hour if enough else None, "reactions": len(firsts)}

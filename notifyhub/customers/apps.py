@@ -20,11 +20,13 @@ class CustomersConfig(AppConfig):
             personal_data,
             roles,
             segment_fields,
+            trait_fields,
         )
         from notifyhub.customers.services import timeline
 
         roles.register()
         segment_fields.register()
+        trait_fields.register()
         personal_data.register()
         timeline.register()
         navigation.register()

@@ -25,9 +25,9 @@ class Stage(models.TextChoices):
 class CustomerTrait(models.Model):
     """One wide row of one customer, refreshed by services.traits; each formula stands in words there.
 
-    Null is "not known": too few orders or reactions. Money is in `currency`, the one most of this customer's
-    orders were in; orders in another one count as orders and not as money. `computed_at` is when the row was
-    last written; that it was found unchanged later says its block (TraitBlock).
+    Null or empty is "not known": too few orders or reactions. Money is in `currency`, the one most of this
+    customer's orders were in; orders in another one count as orders and not as money. `computed_at` is when
+    the row was last written; that it was found unchanged later says its block (TraitBlock).
     """
 
     customer = models.OneToOneField(
@@ -47,16 +47,12 @@ class CustomerTrait(models.Model):
     spend_total = models.DecimalField(_("spend, ever"), max_digits=14, decimal_places=2, default=0)
     average_basket = models.DecimalField(_("average basket"), max_digits=14, decimal_places=2, null=True)
     foreign_orders = models.IntegerField(_("orders in other currencies"), default=0)
-    favourite_line = models.CharField(
-        _("favourite category"), max_length=10, choices=Order.Line, null=True  # noqa: DJ001
-    )
-    favourite_merchant = models.CharField(_("favourite merchant"), max_length=120, null=True)  # noqa: DJ001
+    favourite_line = models.CharField(_("favourite category"), max_length=10, choices=Order.Line, blank=True)
+    favourite_merchant = models.CharField(_("favourite merchant"), max_length=120, blank=True)
     favourite_hour = models.SmallIntegerField(_("favourite hour"), null=True)
     favourite_weekday = models.SmallIntegerField(_("favourite weekday"), null=True)
-    last_city = models.CharField(_("city of the last order"), max_length=60, null=True)  # noqa: DJ001
-    best_channel = models.CharField(
-        _("best channel"), max_length=10, choices=Channel, null=True  # noqa: DJ001
-    )
+    last_city = models.CharField(_("city of the last order"), max_length=60, blank=True)
+    best_channel = models.CharField(_("best channel"), max_length=10, choices=Channel, blank=True)
     best_hour = models.SmallIntegerField(_("best hour"), null=True)
     reactions = models.IntegerField(_("reactions"), default=0)
     computed_at = models.DateTimeField(_("computed at"))
@@ -77,16 +73,8 @@ class CustomerTrait(models.Model):
             models.Index(F("orders_total"), "customer", name="customers_trait_orders"),
             models.Index(fields=["last_order_at", "customer"], name="customers_trait_last_order"),
             models.Index(fields=["last_seen_at", "customer"], name="customers_trait_seen"),
-            models.Index(
-                fields=["favourite_merchant", "customer"],
-                name="customers_trait_merchant",
-                condition=Q(favourite_merchant__isnull=False),
-            ),
-            models.Index(
-                fields=["last_city", "customer"],
-                name="customers_trait_city",
-                condition=Q(last_city__isnull=False),
-            ),
+            models.Index(fields=["favourite_merchant", "customer"], name="customers_trait_merchant"),
+            models.Index(fields=["last_city", "customer"], name="customers_trait_city"),
         ]
 
     def __str__(self) -> str:

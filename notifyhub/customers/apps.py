@@ -18,6 +18,7 @@ class CustomersConfig(AppConfig):
             navigation,
             periodic,
             personal_data,
+            portrait,
             roles,
             segment_fields,
             trait_fields,
@@ -27,6 +28,7 @@ class CustomersConfig(AppConfig):
         roles.register()
         segment_fields.register()
         trait_fields.register()
+        portrait.register()
         personal_data.register()
         timeline.register()
         navigation.register()

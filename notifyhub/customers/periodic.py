@@ -18,6 +18,7 @@ WORDS = {
     "export_customers": _("Exported customers"),
     "finish_customer_export": _("Finished a customer export"),
     "upsert_customers": _("Created or changed customers by API"),
+    "update_portrait_thresholds": _("Changed the thresholds of the portraits"),
     "rotate_field_keys": _("Rotated the field keys"),
 }
 

@@ -61,6 +61,14 @@ def fill(world: World) -> None:
         cursor.execute("VACUUM ANALYZE customers_order, customers_event")
 
 
+def prepare(world: World) -> None:
+    """Make sure that everybody has a portrait."""
+    fill(world)
+    if not CustomerTrait.objects.exists():
+        say("Computing portraits.")
+        refresh_all()
+
+
 def refresh_all() -> float:
     """Compute every block; return the seconds it took."""
     TraitBlock.objects.update(refreshed_at=None)

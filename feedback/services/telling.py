@@ -7,7 +7,7 @@ from datetime import datetime
 
 from feedback.models import Case, CaseState
 from feedback.models.flow import OPEN_STATES
-from notifyhub.customers.services.events.own import record_own_event
+from notifyhub.customers.services.events.own import record_own_event, record_own_events
 
 OPENED, CLOSED, REOPENED = "opened", "closed", "reopened"
 
@@ -54,3 +54,26 @@ def _tell(case: Case, what: str, *, at: datetime, cycle: int | None = None, how:
             "cycle": case.cycle,
         },
     )
+
+
+# The same events as above for cases that are there already, as after an import.
+_PAST = """
+    SELECT 'case:' || k.number || ':' || e.end AS message_id, k.customer_id, e.name, e.at AS occurred_at,
+           k.order_number,
+           jsonb_build_object('case', k.number, 'kind', k.kind, 'severity', k.severity, 'category', g.code,
+               'state', k.state, 'decision', k.decision, 'resolution', k.resolution_code,
+               'cause', k.root_cause, 'cycle', k.cycle) AS properties
+    FROM feedback_case k
+    JOIN feedback_category g ON g.id = k.category_id
+    CROSS JOIN LATERAL (
+        SELECT 'opened' AS end, 'case_opened' AS name, k.created_at AS at
+        UNION ALL
+        SELECT 'closed:' || k.cycle, 'case_closed', k.resolved_at WHERE k.resolved_at IS NOT NULL
+    ) e
+    WHERE k.customer_id IS NOT NULL
+"""
+
+
+def tell_past_cases() -> int:
+    """Tell of every case that is there, in one statement; return how many events were new."""
+    return sum(map(len, record_own_events(select=_PAST, params={}).values()))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from notifyhub.core.registry import Panel, customer_panels
 from notifyhub.core.templatetags.nh import ago, money, number
@@ -54,7 +54,14 @@ def _orders(found: Portrait) -> list[Line]:
     row = found.row
     gap = row.order_gap_days
     spend = [money(one, row.currency or "CNY") for one in (row.spend_30, row.spend_90)]
-    foreign = _("%d more orders in other currencies are not added.") % row.foreign_orders
+    foreign = (
+        ngettext(
+            "%d more order in another currency is not added.",
+            "%d more orders in other currencies are not added.",
+            row.foreign_orders,
+        )
+        % row.foreign_orders
+    )
     return [
         Line(
             label=_("Orders"),

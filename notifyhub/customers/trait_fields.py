@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.utils.dateparse import parse_date
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.core.registry import SegmentField, segment_fields
@@ -48,7 +48,7 @@ def read_number(value: Any) -> Decimal:
         if not number.is_finite() or abs(number) > MOST:
             raise InvalidOperation
     except InvalidOperation as error:
-        raise Refused(_t("Write a number.")) from error
+        raise Refused(_("Write a number.")) from error
     return number
 
 
@@ -57,10 +57,10 @@ def _bounds(operator: str, value: Any, *, ordered: bool = True) -> tuple[Decimal
         number = read_number(value[0] if isinstance(value, list) and len(value) == 1 else value)
         return (number, None) if operator == "at_least" else (None, number)
     if not isinstance(value, list) or len(value) != 2:
-        raise Refused(_t("Write two numbers, from and to."))
+        raise Refused(_("Write two numbers, from and to."))
     low, high = read_number(value[0]), read_number(value[1])
     if ordered and low > high:
-        raise Refused(_t("The first number is larger than the second."))
+        raise Refused(_("The first number is larger than the second."))
     return low, high
 
 
@@ -85,7 +85,7 @@ def _money(column: str, operator: str, value: Any) -> Compiled:
 def _hour(column: str, operator: str, value: Any) -> Compiled:
     low, high = _bounds(operator, value, ordered=False)
     if any(bound is not None and not 0 <= bound <= 23 for bound in (low, high)):
-        raise Refused(_t("An hour is a number from 0 to 23."))
+        raise Refused(_("An hour is a number from 0 to 23."))
     if low is not None and high is not None and low > high:
         # From 22 to 2 leads over midnight.
         return _exists(f"(t.{column} >= %s OR t.{column} <= %s)", [low, high])
@@ -104,7 +104,7 @@ def _days_since(column: str, operator: str, value: Any) -> Compiled:
 
 def _days(number: Decimal) -> int:
     if not 0 <= number <= LONGEST_AGO or number != int(number):
-        raise Refused(_t("Write a number of days."))
+        raise Refused(_("Write a number of days."))
     return int(number)
 
 
@@ -118,7 +118,7 @@ def _date(column: str, operator: str, value: Any) -> Compiled:
     except ValueError:
         day = None
     if day is None:
-        raise Refused(_t("Write a date like 2026-11-20."))
+        raise Refused(_("Write a date like 2026-11-20."))
     # In the zone of the session, which is the house's.
     sign, edge = ("<", "%s::date") if operator == "before" else (">=", "%s::date + 1")
     return _exists(f"t.{column} {sign} ({edge})::timestamptz", [day])
@@ -127,10 +127,10 @@ def _date(column: str, operator: str, value: Any) -> Compiled:
 def _one_of(column: str, trait: Trait, operator: str, value: Any) -> Compiled:
     values = [str(one) for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
     if not values:
-        raise Refused(_t("Choose at least one value."))
+        raise Refused(_("Choose at least one value."))
     known = {str(code) for code, _label in trait.choices}
     if known and not known.issuperset(values):
-        raise Refused(_t("“%s” is none of the choices.") % next(one for one in values if one not in known))
+        raise Refused(_("“%s” is none of the choices.") % next(one for one in values if one not in known))
     numbers = bool(trait.choices) and isinstance(trait.choices[0][0], int)
     listed: list[Any] = [int(one) for one in values] if numbers else values
     return _exists(f"t.{column} = ANY(%s)", [listed], negated=operator == "not_in")

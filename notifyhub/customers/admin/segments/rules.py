@@ -193,7 +193,9 @@ def in_words(rule: dict[str, Any], names: dict[int, str] | None = None) -> str:
         labels = {str(code): label for code, label in found.choices()}
         values = [labels.get(str(v), v) for v in values]
     operator = str(rule.get("operator"))
-    said = (_(" and ") if operator == "between" else _(", ")).join(str(v) for v in values)
+    said = _(", ").join(str(v) for v in values)
+    if operator == "between" and len(values) == 2:
+        said = _("%(low)s and %(high)s") % {"low": values[0], "high": values[1]}
     unit = _("days") if operator in IN_DAYS else found.unit if found else ""
     return "{} {} {}".format(
         found.label if found else rule.get("field"),

@@ -51,7 +51,7 @@ class Portrait:
             }
         since = self.days_since_order
         if since is None:
-            return _("No order yet; known to us since %s.") % _days((self.now - row.customer.created_at).days)
+            return _("No order yet; known to us for %s.") % _days((self.now - row.customer.created_at).days)
         limits = [given.active_days, given.cooling_days, given.asleep_days]
         place = {Stage.ACTIVE: 0, Stage.COOLING: 1, Stage.ASLEEP: 2}.get(Stage(row.stage), 3)
         said = _("Last order %s") % _ago(since)

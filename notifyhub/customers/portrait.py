@@ -91,7 +91,7 @@ def _favourites(found: Portrait) -> list[Line]:
     return [
         _line(
             "favourite_line",
-            row.get_favourite_line_display(),  # type: ignore[attr-defined]
+            row.get_favourite_line_display(),
             formula=f"{TRAITS['favourite_line'].formula} {least}",
         ),
         _line(

@@ -1,6 +1,6 @@
 """Traits as fields of the audience rules: each one look-up of the customer's portrait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -153,10 +153,13 @@ def _compiler(name: str, trait: Trait) -> Callable[[str, Any], Compiled]:
     return partial(COMPILERS[trait.kind], column)
 
 
+def _same(choices: Sequence[tuple[Any, Any]]) -> Sequence[tuple[Any, Any]]:
+    return choices
+
+
 def register() -> None:
     """Hand a field for each trait to the registry."""
     for name, trait in TRAITS.items():
-        choices = trait.choices
         segment_fields.register(
             name,
             SegmentField(
@@ -164,7 +167,7 @@ def register() -> None:
                 kind=trait.kind,
                 operators=OPERATORS[trait.kind],
                 compile=_compiler(name, trait),
-                choices=(lambda choices=choices: choices) if choices else None,
+                choices=partial(_same, trait.choices) if trait.choices else None,
                 group=trait.group,
                 unit=trait.unit,
                 help=trait.formula,

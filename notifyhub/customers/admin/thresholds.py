@@ -38,9 +38,8 @@ class ThresholdForm(PageForm):
 
 
 for _name in FIELDS:
-    _made: Any = TraitSettings._meta.get_field(_name).formfield()
-    ThresholdForm.base_fields[_name] = _made
-    ThresholdForm.declared_fields[_name] = _made
+    _column: Any = TraitSettings._meta.get_field(_name)
+    ThresholdForm.base_fields[_name] = ThresholdForm.declared_fields[_name] = _column.formfield()
 
 
 def _values(row: TraitSettings) -> dict[str, Any]:

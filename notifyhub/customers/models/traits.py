@@ -1,5 +1,7 @@
 """What is computed about each customer from orders and reactions, and by which thresholds."""
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -81,7 +83,7 @@ class CustomerTrait(models.Model):
         return f"{self.customer_id} {self.stage}"
 
 
-def _days(label: object, default: int, help_text: object) -> models.PositiveSmallIntegerField:
+def _days(label: Any, default: int, help_text: Any) -> models.PositiveSmallIntegerField:
     return models.PositiveSmallIntegerField(
         label,
         default=default,

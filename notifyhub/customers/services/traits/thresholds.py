@@ -43,7 +43,8 @@ def update_thresholds(*, changes: Mapping[str, Any], version: int | None) -> Tra
         if name not in FIELDS:
             raise Refused(_("This cannot be changed."), field=name)
         try:
-            value = TraitSettings._meta.get_field(name).clean(value, row)
+            field: Any = TraitSettings._meta.get_field(name)
+            value = field.clean(value, row)
         except ValidationError as error:
             raise Refused(" ".join(error.messages), field=name) from error
         setattr(row, name, value)

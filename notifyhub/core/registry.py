@@ -172,7 +172,7 @@ class SegmentField:
     """
 
     label: Any
-    kind: str  # text, number, money, hour, date, choice, boolean, set
+    kind: str  # text, number, money, hour, date, choice, boolean, set, event
     operators: tuple[str, ...]
     compile: Callable[[str, Any], tuple[str, list[Any]]]
     choices: Callable[[], Sequence[tuple[Any, Any]]] | None = None

@@ -10,6 +10,7 @@ from django.utils import timezone
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Customer, CustomerTrait, Segment, TraitSettings
 from notifyhub.customers.services.audiences import compile_audience
+from notifyhub.customers.services.events.own import record_own_event
 from notifyhub.customers.services.segments import count_rule, sample_rule
 from notifyhub.customers.services.traits.catalogue import TRAITS
 from notifyhub.customers.tests.factories import make_customer
@@ -73,7 +74,23 @@ def test_dates_and_days() -> None:
     assert who("days_since_order", "between", [40, 40]) == {early.pk}
 
 
+def test_events_are_asked_for_with_a_span() -> None:
+    clicked, late = make_customer(), make_customer()
+    for n, (customer, days) in enumerate(((clicked, 2), (late, 50))):
+        record_own_event(
+            message_id=f"m{n}", customer_id=customer.pk, name="message_clicked", occurred_at=ago(days)
+        )
+    asked = {"event": "message_clicked", "days": 30}
+    assert who("event", "within_days", asked) == {clicked.pk}
+    assert who("event", "not_within_days", asked) == {late.pk}
+    assert who("event", "within_days", {**asked, "days": 60}) == {clicked.pk, late.pk}
+
+
 BAD = [
+    ("event", "within_days", "message_clicked"),
+    ("event", "within_days", {"event": "", "days": 3}),
+    ("event", "within_days", {"event": "x", "days": "3"}),
+    ("event", "within_days", {"event": "x", "days": 0}),
     ("orders_90", "at_least", "many"),
     ("orders_90", "at_least", True),
     ("orders_90", "at_least", None),
@@ -129,6 +146,11 @@ def posted(field: str, operator: str, *values: str) -> dict[str, Any]:
         (("orders_90", "between", "2", "8.5"), [2, 8.5], "Orders, 90 days is between 2 and 8.5"),
         (("last_seen", "within_days", "14"), 14, "Last seen was in the last 14 days"),
         (("last_seen", "before", "2026-10-01"), "2026-10-01", "Last seen was before 2026-10-01"),
+        (
+            ("event", "not_within_days", "message_clicked", "30"),
+            {"event": "message_clicked", "days": 30},
+            "“Link in a message clicked” was not in the last 30 days",
+        ),
         (("favourite_merchant", "in", "A, B"), ["A", "B"], "Favourite merchant is one of A, B"),
     ],
 )

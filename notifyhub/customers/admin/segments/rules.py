@@ -69,11 +69,17 @@ class Row:
             return "numbers"
         if self.field.kind == "date":
             return "date"
+        if self.field.kind == "event":
+            return "event"
         return "chips" if self.field.kind in ("text", "set") else "choices"
 
     @property
     def in_days(self) -> bool:
         return self.chosen in IN_DAYS
+
+    @property
+    def is_listed(self) -> bool:
+        return any(code == self.first for code, _label in self.choices)
 
     @property
     def first(self) -> str:
@@ -103,6 +109,8 @@ class Row:
             return numbers if self.operator == "between" else (numbers or [""])[0]
         if self.asks == "date":
             return _number(self.first) if self.operator in IN_DAYS else self.first
+        if self.asks == "event":
+            return {"event": self.first, "days": _number(self.second)}
         return self.values
 
 
@@ -165,11 +173,17 @@ def rows_of_rule(rule: dict[str, Any]) -> tuple[list[Row], str] | None:
         if not isinstance(item, dict) or not is_offered(str(item.get("field"))):
             return None
         value = item.get("value")
-        values = value if isinstance(value, list) else [value]
+        values = _listed(value)
         rows.append(
             Row(name=item["field"], operator=item.get("operator", ""), values=[str(v) for v in values])
         )
     return rows, rule.get("op", "and")
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [value.get("event"), value.get("days")]
+    return value if isinstance(value, list) else [value]
 
 
 def in_words(rule: dict[str, Any], names: dict[int, str] | None = None) -> str:
@@ -183,8 +197,7 @@ def in_words(rule: dict[str, Any], names: dict[int, str] | None = None) -> str:
         word = _(" and ") if rule["op"] == "and" else _(" or ")
         return word.join(f"({part})" if " (" in part else part for part in parts)
     found = segment_fields.get(str(rule.get("field")))
-    value = rule.get("value")
-    values: list[Any] = value if isinstance(value, list) else [value]
+    values = _listed(rule.get("value"))
     if rule.get("field") == "segment" and names:
         values = [names.get(v, f"#{v}") for v in values]
     if rule.get("field") == "locale":
@@ -193,6 +206,9 @@ def in_words(rule: dict[str, Any], names: dict[int, str] | None = None) -> str:
         labels = {str(code): label for code, label in found.choices()}
         values = [labels.get(str(v), v) for v in values]
     operator = str(rule.get("operator"))
+    if found and found.kind == "event":
+        name, days = values
+        return f"“{name}” {OPERATORS.get(operator, operator)} {days} {_('days')}"
     said = _(", ").join(str(v) for v in values)
     if operator == "between" and len(values) == 2:
         said = _("%(low)s and %(high)s") % {"low": values[0], "high": values[1]}

@@ -78,6 +78,10 @@ def _many() -> dict[str, dict[str, Any]]:
         "best channel push": _is("best_channel", "in", ["push"]),
         "evening people": _is("favourite_hour", "between", [18, 22]),
         "not seen for 60 days": _is("last_seen", "not_within_days", 60),
+        "spent 1,000 or a tag": {
+            "op": "or",
+            "items": [_is("spend_total", "at_least", 1_000), _is("tag", "has_any", ["hotel"])],
+        },
         "cooling or a tag": {"op": "or", "items": [cooling, _is("tag", "has_any", ["hotel"])]},
         "none of two": {"op": "not", "items": [cooling, _is("spend_total", "at_least", 1_000)]},
     }

@@ -1,12 +1,17 @@
 """What became of a message is told to the customers app: each thing once, whoever reports it and when."""
 
+import time
 from datetime import timedelta
+from threading import Event as Flag
+from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.customers.models import Customer, Event
+from notifyhub.customers.services.events.following import MARGIN
 from notifyhub.customers.services.merging import merge_customers
 from notifyhub.customers.services.timeline import events
 from notifyhub.customers.tests.factories import make_customer
@@ -22,7 +27,7 @@ LONG_AGO = timedelta(days=30)
 
 
 @pytest.fixture(autouse=True)
-def _bookmark() -> None:
+def _bookmark(db: None) -> None:
     tell_own_events(start=timezone.now() - LONG_AGO)
 
 
@@ -127,3 +132,32 @@ def test_the_timeline_shows_no_message_twice() -> None:
     report(one, "clicked")
     told()
     assert not events(customer_id=one.customer_id, before=None, limit=25, request=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_report_that_commits_late_is_told_all_the_same() -> None:
+    early, late = message(), message()
+    reported, told_once = Flag(), Flag()
+
+    def report_slowly() -> None:
+        try:
+            with transaction.atomic():
+                report(early, "clicked")
+                reported.set()
+                told_once.wait(30)
+        finally:
+            connection.close()
+
+    thread = Thread(target=report_slowly)
+    thread.start()
+    reported.wait(30)
+    report(late, "clicked")
+    time.sleep(MARGIN.total_seconds() + 0.2)
+    tell_own_events()
+    told_once.set()
+    thread.join()
+    time.sleep(MARGIN.total_seconds() + 0.2)
+    tell_own_events()
+    tell_own_events()
+    rows = Event.objects.filter(source=Event.OWN).values_list("customer_id", flat=True)
+    assert sorted(rows) == sorted([early.customer_id, late.customer_id])

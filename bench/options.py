@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "events", "segments", "admin")
+SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "events", "traits", "segments", "admin")
 
 
 @dataclass(frozen=True, kw_only=True)

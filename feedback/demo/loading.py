@@ -11,7 +11,7 @@ from feedback.demo.sending import send_replies
 from feedback.demo.work import fill
 from feedback.models import Case, CaseEvent, Category, Interaction, SlaClock, SlaPolicy
 from feedback.models.flow import ENDED
-from feedback.services import clocks, holds, news
+from feedback.services import clocks, holds, news, telling
 from feedback.services.categories import ensure_categories
 from notifyhub.customers.demo.story import NUMBER
 from notifyhub.customers.models import ContactPoint, Hold, Order
@@ -57,6 +57,7 @@ def load_cases() -> int:
         _write(sheet)
         send_replies(sheet)
         _tell(sheet)
+    telling.tell_past_cases()
     return len(sheet.cases)
 
 

@@ -1,4 +1,4 @@
-"""Who is told when something happens to a case: staff behind their bell, the customer's event stream."""
+"""Who is told when something happens to a case: staff, behind their bell."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from feedback.models import Case, SlaClock
-from notifyhub.customers.services.events import EventIn, record_events
 from notifyhub.staff.models import User
 from notifyhub.staff.roles import SERVICE_LEAD
 from notifyhub.staff.services.notices import notify
@@ -82,35 +81,4 @@ def tell_breach(clock: SlaClock) -> int:
         level="alarm",
         url=case_url(case.pk),
         dedup=f"clock-late:{clock.pk}",
-    )
-
-
-def tell_opened(case: Case) -> None:
-    """Write `case_opened` to the customer's events, for segments and stop conditions."""
-    _record(case, "case_opened", {"severity": case.severity})
-
-
-def tell_closed(case: Case) -> None:
-    """Write `case_closed` to the customer's events: for the customer, resolved is closed."""
-    _record(case, "case_closed", {"decision": case.decision, "cause": case.root_cause})
-
-
-def _record(case: Case, name: str, facts: dict[str, Any]) -> None:
-    customer = case.customer
-    # Events find their customer by the platform's number; who has none is no audience of theirs either.
-    if customer is None or not customer.external_id:
-        return
-    at = case.resolved_at if name == "case_closed" and case.resolved_at else case.created_at
-    record_events(
-        [
-            EventIn(
-                message_id=f"case:{case.number}:{name}:{case.cycle}",
-                name=name,
-                occurred_at=at,
-                external_id=customer.external_id,
-                properties={"case": case.number, "kind": case.kind, "category": case.category.code, **facts},
-                order_number="",
-                source="feedback",
-            )
-        ]
     )

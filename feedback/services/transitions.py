@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from feedback.models import Case, CaseEvent
 from feedback.models.flow import BY_TRIGGER, triggers_from
-from feedback.services import clocks
+from feedback.services import clocks, telling
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
@@ -97,6 +97,7 @@ def transition(
     moved = Case.objects.get(pk=case.pk)
     record_event(moved, trigger, actor, from_state=case.state, to_state=edge.to, data=data)
     clocks.follow_move(moved, trigger, now=now)
+    telling.tell_moved(moved, before=case.state, at=now)
     moved.refresh_from_db(fields=["next_due_at", "next_metric"])
     return moved
 

@@ -170,14 +170,18 @@ class SegmentField:
     """A typed field of the audience rules, compiled to SQL.
 
     `compile(operator, value)` returns (sql, params): a boolean expression over the alias `c` of
-    customers_customer.
+    customers_customer. A field with a `group` is offered by the rule form under that heading; `unit` stands
+    behind its numbers, `help` says what it means.
     """
 
     label: Any
-    kind: str  # text, number, date, choice, boolean, set
+    kind: str  # text, number, money, hour, date, choice, boolean, set, event
     operators: tuple[str, ...]
     compile: Callable[[str, Any], tuple[str, list[Any]]]
-    choices: Callable[[], Sequence[tuple[str, Any]]] | None = None
+    choices: Callable[[], Sequence[tuple[Any, Any]]] | None = None
+    group: Any = ""
+    unit: Any = ""
+    help: Any = ""
 
 
 customer_panels: Registry[Panel] = Registry()

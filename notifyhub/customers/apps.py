@@ -18,14 +18,18 @@ class CustomersConfig(AppConfig):
             navigation,
             periodic,
             personal_data,
+            portrait,
             roles,
             segment_fields,
+            trait_fields,
         )
         from notifyhub.customers.services import timeline
         from notifyhub.customers.services.events import waiting
 
         roles.register()
         segment_fields.register()
+        trait_fields.register()
+        portrait.register()
         personal_data.register()
         timeline.register()
         waiting.register()

@@ -49,6 +49,13 @@ ITEMS = {
         "admin:customers_suppression_changelist",
         "view_suppression",
     ),
+    "portraits": (
+        "customers",
+        _("Portraits"),
+        "account_circle",
+        "admin:customers_traitsettings_changelist",
+        "view_traitsettings",
+    ),
     "topics": ("customers", _("Topics"), "label", "admin:customers_topic_changelist", "view_topic"),
 }
 

@@ -11,6 +11,7 @@ from notifyhub.customers.services.events.importing import uploads as event_uploa
 from notifyhub.customers.services.events.retention import forget_events
 from notifyhub.customers.services.events.waiting import forget_parked, match_parked
 from notifyhub.customers.services.importing import uploads
+from notifyhub.customers.services.traits import follow_news, refresh_due_blocks
 from notifyhub.staff.services.jobs import register_runner
 from notifyhub.staff.verbs import VERBS
 
@@ -31,6 +32,7 @@ WORDS = {
     "change_event_policy": _("Changed the policy for unknown customers"),
     "import_events": _("Imported events"),
     "finish_event_import": _("Finished an import of events"),
+    "update_portrait_thresholds": _("Changed the thresholds of the portraits"),
     "rotate_field_keys": _("Rotated the field keys"),
 }
 
@@ -62,6 +64,13 @@ def register() -> None:
         "forget_parked", Tick(run=forget_parked, every_seconds=3600, label=_("Forget old parked events"))
     )
     ticks.register("forget_events", Tick(run=forget_events, every_seconds=3600, label=_("Forget old events")))
+    ticks.register(
+        "portraits", Tick(run=follow_news, every_seconds=20, label=_("Renew the portraits with news"))
+    )
+    ticks.register(
+        "portraits_daily",
+        Tick(run=refresh_due_blocks, every_seconds=60, label=_("Renew everybody's portrait once a day")),
+    )
     ticks.register(
         "sweep_uploads", Tick(run=uploads.sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))
     )

@@ -14,6 +14,7 @@ from notifyhub.customers.models import (
     ConsentRecord,
     ContactPoint,
     Customer,
+    CustomerTrait,
     Event,
     Hold,
     Merge,
@@ -24,6 +25,9 @@ from notifyhub.customers.models import (
 )
 from notifyhub.customers.services.events.waiting import hashes_of
 from notifyhub.customers.services.suppressions import suppress
+
+# What is concluded about a person is theirs to read as well.
+PORTRAIT = tuple(f.name for f in CustomerTrait._meta.concrete_fields if f.name != "customer")
 
 
 def _rows(rows: QuerySet[Any], *fields: str) -> list[dict[str, Any]]:
@@ -155,6 +159,7 @@ def register() -> None:
             _deleter(Consent),
         ),
         "Hold": (_exporter(Hold, "scope", "scope_value", "reason", "placed_at", "ends_at"), erase_holds),
+        "CustomerTrait": (_exporter(CustomerTrait, *PORTRAIT), _deleter(CustomerTrait)),
         "SegmentMember": (_exporter(SegmentMember, "segment__name"), _deleter(SegmentMember)),
         "Merge": (export_merges, erase_merges),
     }

@@ -19,6 +19,14 @@ GRANTS = [
         permissions=("customers.add_segment", "customers.change_segment", "customers.import_customer"),
     ),
     *(
+        RoleGrant(role=role, permissions=("customers.view_traitsettings",))
+        for role in (*roles.MARKETING, roles.ANALYST, roles.OPERATIONS)
+    ),
+    *(
+        RoleGrant(role=role, permissions=("customers.change_traitsettings",))
+        for role in (roles.MARKETING_EDITOR, roles.OPERATIONS)
+    ),
+    *(
         RoleGrant(
             role=role,
             permissions=(

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.core.registry import SegmentField, segment_fields
+from notifyhub.customers.words import EVENTS
+
+LONGEST_AGO = 3_650
 
 
 def _texts(value: Any) -> list[str]:
@@ -68,6 +71,21 @@ def _ids(operator: str, value: Any) -> tuple[str, list[Any]]:
     return "c.id = ANY(%s)", [_numbers(value)]
 
 
+def _event(operator: str, value: Any) -> tuple[str, list[Any]]:
+    name, days = (value.get("event"), value.get("days")) if isinstance(value, dict) else (None, None)
+    if not isinstance(name, str) or not 0 < len(name) <= 80:
+        raise Refused(_t("Choose an event."))
+    if isinstance(days, bool) or not isinstance(days, int) or not 0 < days <= LONGEST_AGO:
+        raise Refused(_t("Write a number of days."))
+    # An event is told a day before it occurred at most, so the months before are not looked at.
+    return (
+        f"{'NOT ' if operator == 'not_within_days' else ''}EXISTS (SELECT 1 FROM customers_event e"
+        " WHERE e.customer_id = c.id AND e.name = %s"
+        " AND e.occurred_at > statement_timestamp() - make_interval(days => %s)"
+        " AND e.received_at > statement_timestamp() - make_interval(days => %s))"
+    ), [name, days, days + 1]
+
+
 def register() -> None:
     """Hand the fields to the registry."""
     fields = {
@@ -78,6 +96,15 @@ def register() -> None:
         "locale": SegmentField(label=_("Language"), kind="choice", operators=("in",), compile=_locale),
         "segment": SegmentField(
             label=_("Segment"), kind="choice", operators=("in", "not_in"), compile=_segment
+        ),
+        "event": SegmentField(
+            label=_("Event"),
+            kind="event",
+            operators=("within_days", "not_within_days"),
+            compile=_event,
+            choices=lambda: list(EVENTS.items()),
+            group=_("Events"),
+            help=_("What the platform told of the customer, and what they did with our messages."),
         ),
         "customer": SegmentField(label=_("Customer"), kind="choice", operators=("in",), compile=_ids),
     }

@@ -43,6 +43,14 @@ EVENTS: dict[str, Any] = {
     "trip_completed": _("Trip completed"),
     "case_opened": _("Case opened"),
     "case_closed": _("Case closed"),
+    "case_reopened": _("Case reopened"),
+    "message_delivered": _("Message delivered"),
+    "message_read": _("Message read"),
+    "message_opened": _("Message opened (estimate)"),
+    "message_clicked": _("Link in a message clicked"),
+    "message_unsubscribed": _("Unsubscribed by a message"),
+    "message_complained": _("Complained about a message"),
+    "message_bounced": _("Message bounced"),
 }
 
 ATTRIBUTES: dict[str, Any] = {

@@ -23,6 +23,7 @@ from notifyhub.messaging.services.punctuality import roll_up
 from notifyhub.messaging.services.punctuality.rolling import fold_tallies
 from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
 from notifyhub.messaging.services.replies import drop_old_replies, take_replies
+from notifyhub.messaging.services.telling import tell_own_events
 
 MONTHS_AHEAD = 3
 
@@ -82,6 +83,7 @@ def register() -> None:
             _("Make ledger partitions"),
         ),
         ("messaging.tally", roll_up, max(5, every), _("Count what was sent, and how punctually")),
+        ("messaging.own_events", tell_own_events, max(5, every), _("Tell what became of messages")),
         ("messaging.fold", fold_tallies, 3600, _("Fold old counts")),
         ("messaging.retention", drop_old_partitions, 6 * 3600, _("Drop what is older than it is kept")),
     ):

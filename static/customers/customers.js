@@ -87,6 +87,15 @@
     document.querySelectorAll("[data-shows]:checked").forEach((on) => { document.querySelector(on.dataset.shows).hidden = false; });
     document.querySelectorAll("[data-hides]:checked").forEach((on) => { document.querySelector(on.dataset.hides).hidden = true; });
   }
+  // A comparison brings the fields it needs; the others stand still and are not sent.
+  function needs(select) {
+    select.closest("[data-row]").querySelectorAll("[data-when]").forEach(function (part) {
+      part.hidden = part.disabled = !part.dataset.when.split(" ").includes(select.value);
+    });
+  }
+  document.addEventListener("change", function (event) { if (event.target.matches("[data-operator]")) needs(event.target); });
+  // A list that adds something goes back to its first line, so that the same can be added again.
+  document.addEventListener("htmx:afterRequest", function (event) { if (event.target.matches("select[data-again]")) event.target.value = ""; });
   document.addEventListener("change", follow);
   document.addEventListener("htmx:afterSwap", function (event) { prepare(event.target); if (event.target.id === "rule-rows") changed(event.target); });
   prepare(document);

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from feedback.models import Case
-from feedback.services import holds, news, replies
+from feedback.services import holds, replies
 from feedback.services.handling.facts import read_category
 from feedback.services.handling.waiting import was_contacted
 from feedback.services.transitions import lock_case, refuse_move, transition
@@ -62,9 +62,7 @@ def resolve_case(
     if category_id is not None:
         changes["category_id"] = read_category(category_id).pk
     data = {"decision": decision, "resolution": resolution_code, "cause": root_cause}
-    moved = transition(case_id=case_id, trigger="resolve", actor=actor, changes=changes, data=data)
-    news.tell_closed(moved)
-    return moved
+    return transition(case_id=case_id, trigger="resolve", actor=actor, changes=changes, data=data)
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from feedback.models import Case, CaseState, Category, Interaction, Metric, Severity
 from feedback.models.flow import BY_TRIGGER
-from feedback.services import clocks, holds, news
+from feedback.services import clocks, holds, news, telling
 from feedback.services.contacting import count_contact
 from feedback.services.intake.callers import Caller, caller_of, find_customer, read_caller
 from feedback.services.numbers import draw_number
@@ -109,7 +109,7 @@ def log_case(
     case.refresh_from_db()
     holds.sync_hold(case)
     news.tell_leads(case)
-    news.tell_opened(case)
+    telling.tell_opened(case)
     return case
 
 

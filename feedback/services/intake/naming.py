@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from feedback.models import Case
-from feedback.services import holds, news
+from feedback.services import holds, telling
 from feedback.services.intake.callers import find_customer, read_caller
 from feedback.services.transitions import change_case, lock_case
 from notifyhub.core.errors import Refused
@@ -31,5 +31,5 @@ def name_customer(
         case_id=case_id, kind="name_customer", actor=actor, version=version, changes={"customer": customer}
     )
     holds.sync_hold(named)
-    news.tell_opened(named)
+    telling.tell_opened(named)
     return named

@@ -11,6 +11,7 @@ from notifyhub.customers.admin.ledgers import HoldAdmin, OrderAdmin
 from notifyhub.customers.admin.merging import MergeAdmin
 from notifyhub.customers.admin.segments import SegmentAdmin
 from notifyhub.customers.admin.suppressions import SuppressionAdmin
+from notifyhub.customers.admin.thresholds import TraitSettingsAdmin
 from notifyhub.customers.admin.topics import TopicAdmin
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "SegmentAdmin",
     "SuppressionAdmin",
     "TopicAdmin",
+    "TraitSettingsAdmin",
 ]

@@ -9,6 +9,7 @@ from notifyhub.customers.demo.orders import load_orders
 from notifyhub.customers.demo.people import date_people, load_people
 from notifyhub.customers.demo.story import load_her, load_her_consents, orders_of
 from notifyhub.customers.demo.topics import load_consents, load_topics
+from notifyhub.customers.services.traits import refresh_due_blocks
 
 COUNT = 5_000
 
@@ -27,7 +28,13 @@ def load(say: Callable[[str], None]) -> None:
     load_her_consents()
 
 
+def load_portraits(say: Callable[[str], None]) -> None:
+    """Compute everybody's portrait from what the other loaders have made."""
+    say(f"{refresh_due_blocks(seconds=float('inf')):,} portraits, from orders and reactions")
+
+
 def register() -> None:
-    """Hand the loader to the registry."""
+    """Hand the loaders to the registry."""
     demo_loaders.register("customers", load, order=10)
     demo_loaders.register("events", load_events, order=12)
+    demo_loaders.register("portraits", load_portraits, order=60)

@@ -18,6 +18,8 @@ CANCELLED = 0.05
 CHECK_IN = (14, 0)
 DEPARTURES = ((7, 35), (9, 20), (13, 5), (18, 40))
 PAY_BY = (20, 0)
+# At which hour somebody eats who ordered at a random one: noon and evening, and a few at night.
+MEALS = (23, 0, 12, 12, 18, 19, 8, 8, 12, 12, 11, 11, 12, 12, 13, 18, 18, 18, 19, 19, 20, 20, 21, 22)
 # What was due this week is paid when the reminders of the demo have gone out.
 STILL_UNPAID = timedelta(days=8)
 
@@ -37,6 +39,12 @@ def _at(moment: datetime, hour: int, minute: int) -> datetime:
     return timezone.localtime(moment).replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
+def _at_meal(moment: datetime, now: datetime) -> datetime:
+    local = timezone.localtime(moment)
+    meal = local.replace(hour=MEALS[local.hour])
+    return meal if meal < now - timedelta(hours=1) else moment
+
+
 def _order(rng: Random, now: datetime, n: int, customer: Customer) -> Order:
     line = rng.choices(("food", "hotel", "travel"), (72, 18, 10))[0]
     age = timedelta(minutes=rng.randrange(60, 180 * 24 * 60))
@@ -50,6 +58,7 @@ def _order(rng: Random, now: datetime, n: int, customer: Customer) -> Order:
         told_at=placed,
     )
     if line == "food":
+        placed = order.placed_at = order.told_at = _at_meal(placed, now)
         order.merchant = rng.choice(FOOD)
         order.amount_due = Decimal(rng.randrange(1800, 16000)) / 100
         order.promised_at = placed + timedelta(minutes=rng.choice((30, 38, 45, 60)))

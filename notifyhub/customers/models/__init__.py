@@ -23,6 +23,7 @@ from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.parking import Alias, EventPolicy, ParkedEvent
 from notifyhub.customers.models.segment import Segment, SegmentMember
+from notifyhub.customers.models.traits import CustomerTrait, Stage, TraitBlock, TraitSettings
 
 __all__ = [
     "CONTACT_KIND",
@@ -33,6 +34,7 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "CustomerImport",
+    "CustomerTrait",
     "Decision",
     "Event",
     "EventBookmark",
@@ -51,6 +53,9 @@ __all__ = [
     "Segment",
     "SegmentMember",
     "Sensitivity",
+    "Stage",
     "Suppression",
     "Topic",
+    "TraitBlock",
+    "TraitSettings",
 ]

@@ -103,6 +103,9 @@ class Event(models.Model):
     (received_at, id); Django only knows `id`. Queries should name the customer.
     """
 
+    # The source of what this house itself tells (services.events.own).
+    OWN = "own"
+
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="events", verbose_name=_("customer"), db_index=False

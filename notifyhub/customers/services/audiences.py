@@ -77,5 +77,6 @@ def _compile_group(node: dict[str, Any], depth: int, budget: list[int]) -> Compi
         parts.append(f"({sql})")
         params.extend(values)
     if node["op"] == "not":
-        return "NOT (" + " OR ".join(parts) + ")", params
+        # None of them, one by one: so the database can look for each as a set, and not row by row.
+        return " AND ".join(f"NOT {part}" for part in parts), params
     return f" {node['op'].upper()} ".join(parts), params

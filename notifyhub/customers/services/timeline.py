@@ -117,10 +117,12 @@ def orders(*, customer_id: int, before: datetime | None, limit: int, request: An
 def events(
     *, customer_id: int, before: datetime | None, limit: int, request: Any, event: str = ""
 ) -> Sequence[TimelineEntry]:
-    """Return the customer's events as entries, those of one name if asked."""
+    """Return the customer's events as entries, those of one name if asked.
+
+    Our own have other lines here, and stand among the events only when they are asked for by name.
+    """
     rows = Event.objects.filter(customer_id=customer_id)
-    if event:
-        rows = rows.filter(name=event)
+    rows = rows.filter(name=event) if event else rows.exclude(source=Event.OWN)
     if before:
         rows = rows.filter(occurred_at__lt=before)
     found = list(rows.order_by("-occurred_at")[:limit])

@@ -53,6 +53,16 @@ def test_a_rule_may_name_other_rules_and_lists_but_not_itself() -> None:
         )
 
 
+def test_none_of_a_group_is_none_of_each() -> None:
+    make_customer(city="Hefei")
+    make_customer(city="Wuhan")
+    third = make_customer(city="Sanya")
+    wuhan = {**HEFEI, "value": ["Wuhan"]}
+    rule = {"op": "not", "items": [HEFEI, {"op": "or", "items": [wuhan, HEFEI]}]}
+    assert [row.pk for row in sample_rule(rule=rule)] == [third.pk]
+    assert count_rule(rule={"op": "not", "items": [rule, rule]}).number == 2
+
+
 def test_pasted_numbers_join_once_and_unknown_ones_are_named() -> None:
     make_customer(external_id="A-1")
     make_customer(external_id="A-2")

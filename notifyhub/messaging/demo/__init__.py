@@ -6,6 +6,7 @@ from notifyhub.core.registry import demo_loaders
 from notifyhub.customers.models import Topic
 from notifyhub.messaging.demo.limits import lift_limits, set_limits
 from notifyhub.messaging.demo.orders import load_order_messages
+from notifyhub.messaging.demo.reactions import load_own_events, load_reactions
 from notifyhub.messaging.demo.texts import TEMPLATES
 from notifyhub.messaging.models import SenderIdentity
 from notifyhub.messaging.services import templates
@@ -57,8 +58,15 @@ def load(say: Callable[[str], None]) -> None:
     say(f"{load_order_messages():,} messages about orders of the last days")
 
 
+def react(say: Callable[[str], None]) -> None:
+    """Let people read and click what was sent, and tell it as events of theirs."""
+    say(f"{load_reactions():,} times somebody read or clicked a message")
+    say(f"{load_own_events():,} events of our own: delivered, read, clicked, bounced")
+
+
 def register() -> None:
     """Hand the loader to the registry."""
     demo_loaders.register("messaging without limits", lift_limits, order=5)
     demo_loaders.register("messaging", load, order=20)
+    demo_loaders.register("reactions", react, order=45)
     demo_loaders.register("messaging limits", set_limits, order=50)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.customers.services.traits.reading import trait_values
 from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.params import flat_params
@@ -21,6 +22,7 @@ from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_url
 from notifyhub.messaging.rendering.program import Filler
+from notifyhub.messaging.rendering.variables import TRAITS
 from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.requests.attachments import open_attachment
 
@@ -96,6 +98,7 @@ class Composer:
         for dispatch_id, dedup_keys in keys.items():
             provider = item_variables.get(self.dispatch(dispatch_id).origin_kind)
             given[dispatch_id] = provider(dispatch_id, dedup_keys) if provider else {}
+        self._add_traits(rows)
         return {
             row["id"]: {
                 **customer_variables(row),
@@ -104,6 +107,22 @@ class Composer:
             }
             for row in rows
         }
+
+    def _add_traits(self, rows: list[Row]) -> None:
+        """Put the portraits beside the rows of texts that read them, by one look-up for all."""
+        readers = {pk for pk in {row["dispatch_id"] for row in rows} if self._reads_traits(pk)}
+        if readers:
+            asking = [row for row in rows if row["dispatch_id"] in readers]
+            found = trait_values(ids={row["person_id"] for row in asking})
+            for row in asking:
+                row[TRAITS] = found.get(row["person_id"])
+
+    def _reads_traits(self, dispatch_id: int) -> bool:
+        try:
+            return self._program(self.dispatch(dispatch_id)).reads_traits
+        except RenderError:
+            # Composing each row says so, and settles it.
+            return False
 
     def compose(
         self, row: Row, variables: dict[str, Any], *, backend: type[Backend] | None

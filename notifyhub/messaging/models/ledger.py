@@ -124,6 +124,9 @@ class DeliveryEvent(models.Model):
     code = models.CharField(_("code"), max_length=40, default="")
     detail = models.CharField(_("detail"), max_length=300, default="")
     worker = models.CharField(_("worker"), max_length=120, default="")
+    # When we heard of it, for what others report by clocks of their own; the engine leaves it empty, since
+    # its `at` is that moment.
+    told_at = models.DateTimeField(_("heard at"), null=True)
 
     class Meta:
         verbose_name = _("message event")

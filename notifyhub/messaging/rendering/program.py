@@ -14,6 +14,7 @@ from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.rendering.links import VARIABLE, plain_links
 from notifyhub.messaging.rendering.plain import html_to_text
+from notifyhub.messaging.rendering.variables import TRAITS
 
 LANGUAGES = ("zh-hans", "en")
 CACHED = 256
@@ -52,10 +53,16 @@ class Rendered:
 Filler = Callable[[dict[str, Any], dict[str, str] | None], Rendered]
 
 
+def _reads_traits(content: Content) -> bool:
+    """Say whether a text may read the customer's portrait: it names it, in whatever way Liquid allows."""
+    return any(TRAITS in text for text in (content.subject, content.preheader, content.body))
+
+
 class _Cell:
     """The text of one channel and language."""
 
     def __init__(self, content: Content, *, draft: bool) -> None:
+        self.reads_traits = _reads_traits(content)
         self.subject = Part(content.subject)
         self.html: Part | None = None
         if content.channel == Channel.EMAIL:
@@ -96,6 +103,8 @@ class Program:
         # How many addresses are counted, and what `nh` is where nobody counts.
         self.links = len(urls)
         self._plain = plain_links(urls)
+        # Portraits are looked up for those texts alone that may read them.
+        self.reads_traits = any(cell.reads_traits for cell in cells.values())
         self.channels: frozenset[str] = (
             frozenset(Channel.values) if fixed else frozenset(channel for channel, _ in cells)
         )

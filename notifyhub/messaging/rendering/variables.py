@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from notifyhub.customers.models import Customer
+from notifyhub.customers.services.traits.reading import sample_values, trait_values
 
 # The columns of customers_customer that `customer_variables` reads.
 COLUMNS = ("name", "city", "external_id", "attributes", "tags")
+TRAITS = "traits"
 SECRET_PREFIX = "secret_"
 SECRET_LIST = "_secret"
 MASK = "••••"
 
 
 def customer_variables(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"customer": {...}} from the COLUMNS of one customer; `attributes` may be JSON text."""
+    """Return {"customer": {...}} from the COLUMNS of one customer; `attributes` may be JSON text.
+
+    `traits` are in it where the row has them: a text that reads none does not ask for them.
+    """
     attributes = row.get("attributes") or {}
     if isinstance(attributes, str | bytes):
         attributes = json.loads(attributes)
@@ -25,13 +30,15 @@ def customer_variables(row: Mapping[str, Any]) -> dict[str, Any]:
             "number": row.get("external_id") or "",
             "attributes": attributes,
             "tags": list(row.get("tags") or ()),
+            "traits": row.get(TRAITS) or {},
         }
     }
 
 
 def variables_of(customer: Customer) -> dict[str, Any]:
-    """Return `customer_variables` of a customer row."""
-    return customer_variables({name: getattr(customer, name) for name in COLUMNS})
+    """Return `customer_variables` of a customer row, with their traits; an unsaved one gets examples."""
+    traits = trait_values(ids=[customer.pk]).get(customer.pk) if customer.pk else sample_values()
+    return customer_variables({**{name: getattr(customer, name) for name in COLUMNS}, TRAITS: traits})
 
 
 def secret_names(variables: Mapping[str, Any]) -> set[str]:

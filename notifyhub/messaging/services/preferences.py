@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from notifyhub.core.tokens import read_token
@@ -141,6 +142,7 @@ def tell_unsubscribed(*, link: Link, source: str) -> None:
             delivery_id=link.delivery_id,
             kind=DeliveryEvent.Kind.UNSUBSCRIBED,
             code=source,
+            told_at=Now(),
         )
         # Who leaves has read it: no step of a chain follows them to another channel.
         message = Delivery.objects.filter(dispatch_id=link.dispatch_id, pk=link.delivery_id, read_at=None)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from notifyhub.messaging.models import Delivery, DeliveryEvent
 from notifyhub.messaging.services.receipts import Receipt, record_receipts
@@ -152,6 +153,7 @@ def write_hits(hits: list[Hit]) -> None:
                 kind=DeliveryEvent.Kind.OPENED if hit.link is None else DeliveryEvent.Kind.CLICKED,
                 code="" if hit.link is None else str(hit.link),
                 detail=AUTOMATIC if robot else "",
+                told_at=Now(),
             )
         )
     DeliveryEvent.objects.bulk_create(events)

@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 from notifyhub.core.errors import Refused
 from notifyhub.customers.admin.segments.pages import SegmentPage, SegmentView
 from notifyhub.customers.admin.segments.rules import (
-    FIELDS,
     Row,
     in_words,
+    is_offered,
     read_rows,
     rule_of_rows,
     segment_names,
@@ -31,6 +31,7 @@ from notifyhub.customers.services.segments import (
     sample_rule,
 )
 from notifyhub.customers.services.segments.counting import rule_of
+from notifyhub.customers.services.traits import read_settings
 
 SHOWN_UNKNOWN = 20
 
@@ -42,9 +43,9 @@ class Condition(SegmentView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         name = request.GET.get("field", "")
-        if name not in FIELDS:
+        if not is_offered(name):
             raise Http404
-        return self.render_to_response({"row": Row(name=name)})
+        return self.render_to_response({"row": Row(name=name), "currency": read_settings().currency})
 
 
 class Preview(SegmentView):

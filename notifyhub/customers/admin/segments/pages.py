@@ -16,6 +16,7 @@ from notifyhub.customers.admin.segments.rules import (
     FIELDS,
     MAX_SEGMENTS,
     Row,
+    field_groups,
     in_words,
     read_rows,
     rows_of_rule,
@@ -29,6 +30,7 @@ from notifyhub.customers.services.segments import (
     update_segment,
 )
 from notifyhub.customers.services.segments.counting import rule_of
+from notifyhub.customers.services.traits import read_settings
 
 
 class SegmentView(TemplateResponseMixin, PageMixin):
@@ -53,6 +55,8 @@ class SegmentView(TemplateResponseMixin, PageMixin):
             "rows": rows,
             "join": join,
             "fields": [(name, Row(name=name).label) for name in FIELDS],
+            "groups": field_groups(),
+            "currency": read_settings().currency,
             "cities": known_cities(),
             "known_tags": known_tags(),
         }

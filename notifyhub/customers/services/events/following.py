@@ -39,6 +39,14 @@ class Span:
     more: bool
 
 
+def horizon() -> datetime:
+    """Return the moment before which no open transaction brings a row any more, by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HORIZON, [MARGIN.total_seconds()])
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
 def follow_events(
     name: str, handle: Callable[[Span], Any], *, start: datetime | None = None, rows: int = ROWS
 ) -> bool:
@@ -47,18 +55,16 @@ def follow_events(
     A reader that comes for the first time begins at `start`, by default now. `handle` gets the span of
     `received_at` to read and should be one or few set-based statements; when it raises, nothing has moved.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_HORIZON, [MARGIN.total_seconds()])
-        horizon: datetime = cursor.fetchone()[0]
+    edge = horizon()
     with transaction.atomic():
         EventBookmark.objects.get_or_create(name=name, defaults={"upto": start or timezone.now()})
         mark = EventBookmark.objects.select_for_update().get(name=name)
-        if mark.upto >= horizon:
+        if mark.upto >= edge:
             return False
         with connection.cursor() as cursor:
-            cursor.execute(_END, [mark.upto, horizon, rows - 1])
+            cursor.execute(_END, [mark.upto, edge, rows - 1])
             found = cursor.fetchone()
-        span = Span(after=mark.upto, upto=found[0] if found else horizon, more=found is not None)
+        span = Span(after=mark.upto, upto=found[0] if found else edge, more=found is not None)
         handle(span)
         EventBookmark.objects.filter(name=name).update(upto=span.upto)
     return span.more

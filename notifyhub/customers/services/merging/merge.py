@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Customer, Merge
 from notifyhub.customers.services.merging import consents
+from notifyhub.customers.services.traits import renew_portraits
 from notifyhub.customers.signals import customers_merged
 from notifyhub.staff.models import User
 from notifyhub.staff.services import audit
@@ -69,6 +70,7 @@ def merge_customers(*, kept_id: int, merged_id: int, user: User | None = None) -
     merge = Merge.objects.create(kept=kept, merged=merged, by=user)
     moved["consents"] = consents.take_over(kept_id=kept_id, merged_id=merged_id, merge_id=merge.pk)
     moved["fields"] = _take_over_fields(kept, merged)
+    renew_portraits(ids=[kept_id, merged_id])
     Merge.objects.filter(pk=merge.pk).update(moved=moved)
     audit.record(
         verb="merge_customers",

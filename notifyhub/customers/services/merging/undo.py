@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Customer, Merge
 from notifyhub.customers.services.merging import consents
+from notifyhub.customers.services.traits import renew_portraits
 from notifyhub.customers.signals import customers_unmerged
 from notifyhub.staff.services import audit
 
@@ -57,6 +58,7 @@ def undo_merge(*, merge_id: int) -> Merge:
         )
     consents.give_back(kept_id=kept.pk, merged_id=merged.pk, merge_id=merge.pk, moved=moved["consents"])
     _give_back_fields(kept, merged, moved["fields"])
+    renew_portraits(ids=[kept.pk, merged.pk])
     Merge.objects.filter(pk=merge.pk).update(undone_at=timezone.now())
     audit.record(verb="undo_merge", obj=kept, label=f"#{kept.pk}", merged=merged.pk, merge=merge.pk)
     transaction.on_commit(

@@ -14,6 +14,7 @@ from notifyhub.core.admin import PageMixin
 from notifyhub.core.numbers import read_number
 from notifyhub.customers.models import Customer, Topic
 from notifyhub.customers.models.consent import Channel
+from notifyhub.customers.services.traits.catalogue import TRAITS
 from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, LANGUAGE_SHORT, VERSION_TONES
 from notifyhub.messaging.models import Content, Dispatch, Template, TemplateVersion
 from notifyhub.messaging.services.previews import preview_content, random_customer, sample_customer
@@ -158,8 +159,17 @@ def studio_context(request: HttpRequest, studio: Studio) -> dict[str, Any]:
         "channel_icon": CHANNEL_ICONS[Channel(studio.channel)],
         "subject_length": SUBJECT_LENGTH,
         "preheader_length": PREHEADER_LENGTH,
+        "trait_chips": trait_chips(),
         "testable": may_edit and not studio.read_only and studio.channel in TEST_CHANNELS,
     }
+
+
+def trait_chips() -> list[tuple[str, Any, Any, Any]]:
+    """Return (path, label, example, formula) of each trait that a text can read."""
+    return [
+        (f"customer.traits.{name}", trait.label, trait.example, trait.formula)
+        for name, trait in TRAITS.items()
+    ]
 
 
 def customer_for(request: HttpRequest, value: str = "", *, shuffle: bool = False) -> Customer:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from notifyhub.messaging.engine.chain import wake_for_failures
 from notifyhub.messaging.engine.counts import fold_counts
@@ -104,6 +105,7 @@ def record_receipts(receipts: Sequence[Receipt]) -> int:
             provider_ref=one.provider_ref[:120],
             code=one.code[:40],
             detail=one.detail[:300],
+            told_at=Now(),
         )
         for one in told
     )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.utils.translation import gettext as _
 
 from notifyhub.customers.models.consent import Channel, MessageClass
+from notifyhub.customers.services.traits.catalogue import TRAITS
 from notifyhub.messaging.models import Content, SendingPolicy, Template, TemplateVersion
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import LIQUID, compile_html, is_html
@@ -19,7 +20,7 @@ ERROR, WARNING, OK = "error", "warning", "ok"
 WITH_SUBJECT = (Channel.EMAIL, Channel.PUSH, Channel.INBOX)
 SMS_PARTS = 5
 CLIP_BYTES = 102_000
-KNOWN = frozenset({"name", "city", "number", "attributes", "tags"})
+KNOWN = frozenset({"name", "city", "number", "attributes", "tags", "traits"})
 # Words the advertising law forbids for claims (articles 9 and 28).
 ABSOLUTE = re.compile(r"国家级|最高级|最佳|最好|最低价|全网最低|顶级|史上最|独一无二|绝对|第一品牌|100%有效")
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
@@ -107,14 +108,13 @@ def _variables(content: Content, template: Template) -> list[Check]:
     for path in variables_of_content(content):
         root, _dot, rest = path.partition(".")
         if root == "customer":
-            if rest and rest.split(".")[0].split("[")[0] not in KNOWN:
-                found.append(
-                    Check(
-                        WARNING,
-                        _("{{ %(path)s }} is not known. Attributes are read as customer.attributes.…")
-                        % {"path": path},
-                    )
-                )
+            keys = rest.replace("[", ".").replace("]", "").split(".")
+            if rest and keys[0] not in KNOWN:
+                said = _("{{ %(path)s }} is not known. Attributes are read as customer.attributes.…")
+                found.append(Check(WARNING, said % {"path": path}))
+            elif keys[0] == "traits" and len(keys) > 1 and keys[1] not in (*TRAITS, "currency"):
+                said = _("{{ %(path)s }} is not known. Choose one of the portrait from the list.")
+                found.append(Check(WARNING, said % {"path": path}))
         elif template.message_class == MessageClass.PROMOTIONAL and root not in (
             UNSUBSCRIBE_VARIABLE,
             "coupon",

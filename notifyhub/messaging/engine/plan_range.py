@@ -1,5 +1,6 @@
 """Cutting an audience into ranges, and what the database must know before it plans one."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from notifyhub.messaging.engine.plan_sql import Gates
@@ -16,7 +17,7 @@ MANY = 1_000
 
 # One row per zone of the range, or one for all of it.
 _BOUND = """
-SELECT zone, max(id), count(*) FROM (
+SELECT zone, min(id), max(id), count(*) FROM (
     SELECT {column} AS id, {zone} AS zone FROM {table}
     WHERE {column} > %(low)s AND {column} <= %(until)s AND ({where})
     ORDER BY {column} LIMIT %(chunk)s
@@ -46,15 +47,36 @@ def last_id(cursor: Any, gates: Gates) -> int:
     return int(cursor.fetchone()[0])
 
 
-def next_range(cursor: Any, gates: Gates, *, low: int, until: int) -> tuple[int, list[str]]:
-    """Return up to which id the next range goes, as many recipients as one id block holds, and its zones."""
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """The next recipients, as many as one id block holds, at most.
+
+    Their ids are in (`low`, `last`], so that no more is read of any table than what lies between them; the
+    plan's cursor moves to `high`, which for the last ones is further.
+    """
+
+    people: int
+    low: int
+    last: int
+    high: int
+    zones: list[str]
+
+
+def next_range(cursor: Any, gates: Gates, *, low: int, until: int) -> Range:
+    """Return what the plan covers next, after `low` and up to `until` at most."""
     values = {"low": low, "until": until, "chunk": ID_BLOCK, "dispatch": gates.dispatch_id}
     cursor.execute(_BOUND.format(**_source(gates)), values)
     found = cursor.fetchall()
-    people = sum(count for _zone, _last, count in found)
+    people = sum(row[3] for row in found)
     know_tables(cursor, gates, people)
-    full = people == ID_BLOCK
-    return max(last for _zone, last, _count in found) if full else until, [row[0] for row in found]
+    last = max((row[2] for row in found), default=low)
+    return Range(
+        people=people,
+        low=min((row[1] - 1 for row in found), default=low),
+        last=last,
+        high=last if people == ID_BLOCK else until,
+        zones=[row[0] for row in found],
+    )
 
 
 def know_tables(cursor: Any, gates: Gates, people: int) -> None:

@@ -12,7 +12,7 @@ from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
 from notifyhub.messaging.engine.gates import gates_of
 from notifyhub.messaging.engine.plan_limits import Clock, clocks_of
-from notifyhub.messaging.engine.plan_range import all_zones, know_tables, last_id, next_range
+from notifyhub.messaging.engine.plan_range import Range, all_zones, know_tables, last_id, next_range
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
 from notifyhub.messaging.engine.quiet import QUIET
 from notifyhub.messaging.models import Batch, DeliveryEvent, Dispatch
@@ -103,15 +103,15 @@ def plan_chunk(*, dispatch_id: int, known: Dispatch | None = None) -> bool:
         low, until = dispatch.plan_cursor, dispatch.plan_until
         if until is None:
             until = last_id(cursor, gates)
-        high, zones = next_range(cursor, gates, low=low, until=until)
-        base = _take_block(cursor) if high > low else None
-        if not _move(dispatch, high=high, until=until, base=base):
+        found = next_range(cursor, gates, low=low, until=until)
+        base = _take_block(cursor) if found.people else None
+        if not _move(dispatch, high=found.high, until=until, base=base):
             return False
         if base is not None:
-            _write(cursor, dispatch, gates, low=low, high=high, zones=zones, base=base)
-    if high >= until:
+            _write(cursor, dispatch, gates, found, base=base)
+    if found.high >= until:
         bells.ring_for(dispatch.priority)
-    return high < until
+    return found.high < until
 
 
 def _take_block(cursor: Any) -> int:
@@ -156,11 +156,9 @@ def _judged(
     return judged_sql(gates, low=low, high=high, earlier=earlier, clocks=clocks, masks=masks)
 
 
-def _write(
-    cursor: Any, dispatch: Dispatch, gates: Gates, *, low: int, high: int, zones: list[str], base: int
-) -> None:
+def _write(cursor: Any, dispatch: Dispatch, gates: Gates, found: Range, *, base: int) -> None:
     earlier = dispatch.plan_until is not None
-    judged, params = _judged(gates, low=low, high=high, earlier=earlier, zones=zones)
+    judged, params = _judged(gates, low=found.low, high=found.last, earlier=earlier, zones=found.zones)
     events = _EVENTS if gates.has_zones else ""
     cursor.execute(
         _INSERT.format(judged=judged, events=events), {**params, "base": base, "send_at": dispatch.send_at}

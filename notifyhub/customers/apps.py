@@ -20,6 +20,7 @@ class CustomersConfig(AppConfig):
             personal_data,
             roles,
             segment_fields,
+            watching,
         )
         from notifyhub.customers.services import timeline
 
@@ -30,4 +31,5 @@ class CustomersConfig(AppConfig):
         navigation.register()
         periodic.register()
         hits.register()
+        watching.register()
         demo.register()

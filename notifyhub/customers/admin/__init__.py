@@ -6,8 +6,10 @@ from notifyhub.customers.admin.merging import MergeAdmin
 from notifyhub.customers.admin.segments import SegmentAdmin
 from notifyhub.customers.admin.suppressions import SuppressionAdmin
 from notifyhub.customers.admin.topics import TopicAdmin
+from notifyhub.customers.admin.watch import AlertAdmin, WatchRuleAdmin
 
 __all__ = [
+    "AlertAdmin",
     "CustomerAdmin",
     "HoldAdmin",
     "MergeAdmin",
@@ -15,4 +17,5 @@ __all__ = [
     "SegmentAdmin",
     "SuppressionAdmin",
     "TopicAdmin",
+    "WatchRuleAdmin",
 ]

@@ -15,9 +15,19 @@ from notifyhub.customers.models.consent import (
 from notifyhub.customers.models.customer import ContactPoint, Customer, Merge
 from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.segment import Segment, SegmentMember
+from notifyhub.customers.models.watch import (
+    Alert,
+    AlertEvent,
+    WatchFinding,
+    WatchMute,
+    WatchRule,
+    WatchSighting,
+)
 
 __all__ = [
     "CONTACT_KIND",
+    "Alert",
+    "AlertEvent",
     "Channel",
     "Consent",
     "ConsentRecord",
@@ -37,4 +47,8 @@ __all__ = [
     "SegmentMember",
     "Suppression",
     "Topic",
+    "WatchFinding",
+    "WatchMute",
+    "WatchRule",
+    "WatchSighting",
 ]

@@ -20,6 +20,9 @@ TABLES = {
     "events": "customers_event",
     "holds": "customers_hold",
     "members": "customers_segmentmember",
+    "watch_sightings": "customers_watchsighting",
+    "watch_findings": "customers_watchfinding",
+    "alert_events": "customers_alertevent",
 }
 CONTACTS = """
 UPDATE customers_contactpoint p SET customer_id = %(merged)s, "primary" = back.was
@@ -48,7 +51,7 @@ def undo_merge(*, merge_id: int) -> Merge:
             cursor.execute(
                 f"UPDATE {table} SET customer_id = %(merged)s"
                 " WHERE customer_id = %(kept)s AND id = ANY(%(ids)s::bigint[])",
-                {**ids, "ids": moved[name]},
+                {**ids, "ids": moved.get(name, [])},
             )
         pairs = moved["contacts"]
         cursor.execute(

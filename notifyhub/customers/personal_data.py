@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models import (
+    AlertEvent,
     Consent,
     ConsentRecord,
     ContactPoint,
@@ -19,6 +20,8 @@ from notifyhub.customers.models import (
     Order,
     SegmentMember,
     Suppression,
+    WatchFinding,
+    WatchSighting,
 )
 from notifyhub.customers.services.suppressions import suppress
 
@@ -137,6 +140,13 @@ def register() -> None:
         "Hold": (_exporter(Hold, "scope", "scope_value", "reason", "placed_at", "ends_at"), erase_holds),
         "SegmentMember": (_exporter(SegmentMember, "segment__name"), _deleter(SegmentMember)),
         "Merge": (export_merges, erase_merges),
+        "AlertEvent": (
+            _exporter(AlertEvent, "name", "occurred_at", "order_number", "alert__rule__name"),
+            _deleter(AlertEvent),
+        ),
+        "WatchFinding": (_exporter(WatchFinding, "rule__name", "occurred_at"), _deleter(WatchFinding)),
+        # Copies of events, which are exported as such.
+        "WatchSighting": (lambda customer_id: [], _deleter(WatchSighting)),
     }
     for name, (export, erase) in handlers.items():
         personal_data.register(f"customers.{name}", PersonalData(export=export, erase=erase))

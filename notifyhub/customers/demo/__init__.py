@@ -8,6 +8,7 @@ from notifyhub.customers.demo.orders import load_orders
 from notifyhub.customers.demo.people import date_people, load_people
 from notifyhub.customers.demo.story import load_her, load_her_consents, orders_of
 from notifyhub.customers.demo.topics import load_consents, load_topics
+from notifyhub.customers.demo.watch import load_watch
 
 COUNT = 5_000
 
@@ -26,6 +27,12 @@ def load(say: Callable[[str], None]) -> None:
     load_her_consents()
 
 
+def watch(say: Callable[[str], None]) -> None:
+    """Let rules watch what came in."""
+    say(f"4 watch rules, which found {load_watch()} things that should not have happened")
+
+
 def register() -> None:
     """Hand the loader to the registry."""
     demo_loaders.register("customers", load, order=10)
+    demo_loaders.register("watch", watch, order=90)

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from notifyhub.core.flow import Flow
 from notifyhub.customers.models.customer import Customer
@@ -94,7 +95,8 @@ class WatchRule(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                name="customers_watchrule_tells_somebody", condition=Q(tell_team__isnull=False) | ~Q(tell_role="")
+                name="customers_watchrule_tells_somebody",
+                condition=Q(tell_team__isnull=False) | ~Q(tell_role=""),
             )
         ]
 
@@ -125,9 +127,7 @@ class WatchSighting(models.Model):
     message_id = models.CharField(_("message id"), max_length=120)
     event_id = models.BigIntegerField(_("event"))
     name = models.CharField(_("event name"), max_length=80)
-    customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="+", verbose_name=_("customer")
-    )
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+", verbose_name=_("customer"))
     order_number = models.CharField(_("order number"), max_length=64, blank=True)
     due_at = models.DateTimeField(_("looked at"), null=True)
 
@@ -170,7 +170,7 @@ class Alert(models.Model):
     """
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("alert", "Open")
         HANDLED = "handled", _("Handled")
         DISMISSED = "dismissed", _("Not a problem")
         SETTLED = "settled", _("Settled by itself")

@@ -22,13 +22,15 @@ START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def make_rule(**facts: Any) -> WatchRule:
-    """Return a rule that watches."""
+    """Return a rule that is switched on and has read nothing yet."""
     plain = {"name": "Rule", "minutes": 10, "scope": "order", "tell_role": "service_lead", "count": 2}
     rule = create_rule(data={**plain, **facts}, owner=None)
     return activate_rule(rule_id=rule.pk)
 
 
-def tell(name: str, minute: float, order: str = "O1", who: str = "E1", key: str = "", **facts: Any) -> EventIn:
+def tell(
+    name: str, minute: float, order: str = "O1", who: str = "E1", key: str = "", **facts: Any
+) -> EventIn:
     """Return an event of `minute` after the start."""
     return EventIn(
         message_id=key or f"{name}:{order}:{who}:{minute}",
@@ -91,7 +93,9 @@ class TestFollowing:
         make_rule(kind="after", first=["asked"], second=["paid"], minutes=40_000)
         assert look() == 0
         now = datetime.now(UTC)
-        record_events([EventIn(message_id="late", name="paid", occurred_at=now, external_id="E1", order_number="O1")])
+        record_events(
+            [EventIn(message_id="late", name="paid", occurred_at=now, external_id="E1", order_number="O1")]
+        )
         look()
         assert found() == {"late"}
 

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.dates import MONTHS
+from django.utils.dates import MONTHS_ALT
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -96,7 +96,7 @@ def grid_of(found: BusinessCalendar, year: int) -> tuple[list[dict[str, Any]], i
                 working += works
                 cells.append({"day": day, "works": works, "own": row, "today": day == today})
             weeks.append(cells)
-        grid.append({"name": MONTHS[month], "weeks": weeks})
+        grid.append({"name": MONTHS_ALT[month], "weeks": weeks})
     return grid, working
 
 
@@ -154,7 +154,9 @@ class CalendarAct(CalendarPage):
         try:
             said = act(found, year, day, version)
         except Conflict as conflict:
-            return self.answer(self.get_calendar(), year, 409, refusal=conflict, verb=verb, typed=request.POST)
+            return self.answer(
+                self.get_calendar(), year, 409, refusal=conflict, verb=verb, typed=request.POST
+            )
         except Refused as refusal:
             return self.answer(found, year, 422, refusal=refusal, verb=verb, typed=request.POST)
         messages.success(request, said)

@@ -20,7 +20,8 @@ class NamesField(forms.CharField):
 
     def __init__(self, *, known: str, **kwargs: Any) -> None:
         attrs = {"data-chips": "", "list": known, "autocomplete": "off"}
-        super().__init__(max_length=500, required=False, widget=forms.TextInput(attrs=attrs), **kwargs)
+        kwargs.setdefault("required", False)
+        super().__init__(max_length=500, widget=forms.TextInput(attrs=attrs), **kwargs)
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value) or ""
@@ -32,10 +33,17 @@ class RuleForm(PageForm):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     kind = forms.ChoiceField(label=_("What should not happen"), choices=WatchRule.Kind.choices)
-    first = NamesField(label=_("Event"), known="known-events", help_text=_("Like order_paid. Several: any of them."))
+    first = NamesField(
+        label=_("Event"),
+        known="known-events",
+        required=True,
+        help_text=_("Like order_paid. Several: any of them."),
+    )
     second = NamesField(label=_("Second event"), known="known-events")
     unless = NamesField(label=_("Unless there was"), known="known-events")
-    properties = NamesField(label=_("With the same"), known="known-properties", help_text=_("Like merchant or city."))
+    properties = NamesField(
+        label=_("With the same"), known="known-properties", help_text=_("Like merchant or city.")
+    )
     scope = forms.ChoiceField(label=_("For"), choices=WatchRule.Scope.choices, required=False)
     count = forms.IntegerField(label=_("How many times"), min_value=0, max_value=10_000, required=False)
     amount = forms.IntegerField(label=_("Within"), min_value=1, max_value=50_000)
@@ -61,6 +69,15 @@ class RuleForm(PageForm):
         help_text=_("Empty: until somebody releases them."),
     )
     owner_team = forms.ModelChoiceField(label=_("Owning team"), queryset=teams(), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What a kind does not ask for is hidden by the page's script, and need not be there.
+        kind = self.data.get("kind") if self.is_bound else None
+        pair = (WatchRule.Kind.AFTER, WatchRule.Kind.MISSING)
+        self.fields["second"].required = kind is None or kind in pair
+        self.fields["count"].required = kind is None or kind == WatchRule.Kind.BURST
+        self.fields["scope"].required = kind is None
 
     def values(self) -> dict[str, Any]:
         """Return what the service takes; the form must be valid."""

@@ -115,9 +115,7 @@ def _settle(alerts: Sequence[int], now: datetime) -> None:
     empty = [pk for pk, left in counted.items() if not left]
     full = [pk for pk, left in counted.items() if left]
     Alert.FLOW.advance(Alert.objects.filter(pk__in=empty), to=Alert.State.SETTLED, decided_at=now)
-    Alert.FLOW.advance(
-        Alert.objects.filter(pk__in=full), to=Alert.State.OPEN, decided_at=None, grew_at=now
-    )
+    Alert.FLOW.advance(Alert.objects.filter(pk__in=full), to=Alert.State.OPEN, decided_at=None, grew_at=now)
     release_settled(alerts=list(alerts))
     withdraw(empty)
 

@@ -42,7 +42,9 @@ def dismiss_alert(*, alert_id: int, note: str, days: int = 7) -> Alert:
     alert = _decide(alert_id, Alert.State.DISMISSED, note)
     Alert.objects.filter(pk=alert_id).update(muted_until=until)
     alert.muted_until = until
-    keys = sorted(WatchFinding.objects.filter(alert=alert, standing=True).values_list("key", flat=True).distinct())
+    keys = sorted(
+        WatchFinding.objects.filter(alert=alert, standing=True).values_list("key", flat=True).distinct()
+    )
     WatchMute.objects.bulk_create(
         [WatchMute(rule_id=alert.rule_id, key=key, alert=alert, until=until) for key in keys],
         update_conflicts=True,

@@ -73,7 +73,9 @@ def load_rules(*, now: datetime) -> int:
     stale = WatchRule.objects.active().exclude(loaded=F("definition"))
     for rule_id in list(stale.values_list("pk", flat=True)):
         with transaction.atomic():
-            mark, _made = EventBookmark.objects.get_or_create(name=BOOKMARK, defaults={"upto": timezone.now()})
+            mark, _made = EventBookmark.objects.get_or_create(
+                name=BOOKMARK, defaults={"upto": timezone.now()}
+            )
             mark = EventBookmark.objects.select_for_update().get(name=BOOKMARK)
             rule = stale.select_for_update().filter(pk=rule_id).first()
             if rule is None:

@@ -48,7 +48,9 @@ def read_rule(data: Mapping[str, Any]) -> dict[str, Any]:
         raise Refused(_("Name the second event, like order_paid."), field="second")
     names = [*facts["first"], *facts["second"], *facts["unless"]]
     if len(set(names)) < len(names):
-        raise Refused(_("Name each event in one place only."), field="unless" if facts["unless"] else "second")
+        raise Refused(
+            _("Name each event in one place only."), field="unless" if facts["unless"] else "second"
+        )
     facts["properties"] = _read_properties(facts["properties"], kind)
     if kind == Kind.BURST or facts["scope"] not in WatchRule.Scope.values:
         facts["scope"] = WatchRule.Scope.ORDER

@@ -51,7 +51,9 @@ def try_rule(*, facts: Mapping[str, Any], now: datetime | None = None) -> Trial:
     takes too long to say."""
     now = now or timezone.now()
     since = now - timedelta(days=DAYS)
-    sighted = sql.SIGHTED.format(rules=sql.GIVEN, where="e.received_at > %(oldest)s AND e.name = ANY (%(names)s)")
+    sighted = sql.SIGHTED.format(
+        rules=sql.GIVEN, where="e.received_at > %(oldest)s AND e.name = ANY (%(names)s)"
+    )
     plain = f"""
         SELECT key, role, occurred_at, message_id, customer_id, order_number, NULL::timestamptz AS due_at
         FROM ({sighted}) seen"""

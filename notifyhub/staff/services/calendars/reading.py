@@ -60,7 +60,11 @@ def _read_line(number: int, line: str) -> Iterator[tuple[date, tuple[bool, str]]
         last = date(*(int(part) for part in parts[3:])) if parts[3] else first
     except ValueError as error:
         raise _wrong(number, line) from error
-    if not (FIRST_YEAR <= first.year and last.year <= LAST_YEAR and timedelta() <= last - first <= timedelta(LONGEST)):
+    if not (
+        FIRST_YEAR <= first.year
+        and last.year <= LAST_YEAR
+        and timedelta() <= last - first <= timedelta(LONGEST)
+    ):
         raise _wrong(number, line)
     word, _gap, name = re.sub(r"[,;，；、\t]", " ", rest or "").strip().strip('"').partition(" ")
     works = word.strip('"').lower() in WORK

@@ -61,7 +61,9 @@ def create_calendar(
         weekdays=chosen,
         default=False,
     )
-    BusinessCalendar.objects.filter(pk=calendar.pk).update(key=f"{slugify(name)[:24] or 'calendar'}-{calendar.pk}")
+    BusinessCalendar.objects.filter(pk=calendar.pk).update(
+        key=f"{slugify(name)[:24] or 'calendar'}-{calendar.pk}"
+    )
     calendar.refresh_from_db()
     copied = 0
     if copy_of is not None:
@@ -90,7 +92,9 @@ def update_calendar(
         BusinessCalendar.objects.filter(default=True).update(default=False)
     try:
         with transaction.atomic():
-            BusinessCalendar.objects.filter(pk=calendar_id).update(name=name, weekdays=chosen, default=default)
+            BusinessCalendar.objects.filter(pk=calendar_id).update(
+                name=name, weekdays=chosen, default=default
+            )
     except IntegrityError as error:
         raise Conflict(_("Somebody changed the default calendar meanwhile. Look again.")) from error
     return _done(calendar, "update_calendar", weekdays=chosen, default=default)
@@ -156,5 +160,6 @@ def _enter(calendar: BusinessCalendar, days: Mapping[date, tuple[bool, str]]) ->
 def _check_day(day: date) -> None:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise Refused(
-            _("Choose a day from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}, field="day"
+            _("Choose a day from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR},
+            field="day",
         )

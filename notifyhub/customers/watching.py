@@ -15,6 +15,7 @@ from notifyhub.customers.services.watch.following import watch_events
 from notifyhub.customers.services.watch.retention import forget_watch
 from notifyhub.customers.services.watch.words import alert_sentence
 from notifyhub.customers.signals import events_recorded
+from notifyhub.customers.tasks import watch_at_once_task
 from notifyhub.staff.verbs import VERBS
 
 SHOWN = 5
@@ -57,8 +58,6 @@ def resolve_alerts(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def hear_events(events: dict[str, list[int]], **kwargs: Any) -> None:
     """Ring for the events that some rule watches, so that they need not wait for the tick."""
-    from notifyhub.customers.tasks import watch_at_once_task
-
     watched: set[str] = set()
     for first, second, unless in WatchRule.objects.active().values_list("first", "second", "unless"):
         watched.update(first, second, unless)

@@ -13,13 +13,13 @@ from notifyhub.customers.services.watch.following import BOOKMARK, load_rules, w
 from notifyhub.customers.services.watch.rules import activate_rule, create_rule
 from notifyhub.staff.models import Team, User
 
-# What the demo's alerts are about: meals of yesterday, each paid once more; payments that one provider refused.
+# What the alerts are about: meals that were paid more than once; payments that failed at one merchant.
 TWICE = 2
 FAILED = 6
 
 
 def load_watch() -> int:
-    """Make the rules from the examples, tell what should not happen, let them look; return how many findings."""
+    """Make the rules of the examples, tell what should not be, let them look; return how many findings."""
     owner = User.objects.filter(username="sunhao").first()
     team = Team.objects.filter(name="客服一组").first()
     for code in EXAMPLES:

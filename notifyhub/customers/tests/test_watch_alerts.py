@@ -255,7 +255,7 @@ def test_what_nothing_can_meet_any_more_is_forgotten() -> None:
     with time_machine.travel(timezone.now() + timedelta(days=500)):
         WatchSighting.objects.update(occurred_at=timezone.now() - timedelta(days=600))
         assert forget_watch() > 0
-    assert not (WatchSighting.objects.exists() or WatchMute.objects.exists() or Alert.objects.exists())
+    assert not any(model.objects.exists() for model in (WatchSighting, WatchMute, Alert))
 
 
 def test_releasing_without_holds_says_none() -> None:

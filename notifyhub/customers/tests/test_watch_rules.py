@@ -10,11 +10,11 @@ from django.utils import timezone, translation
 
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Alert, WatchFinding, WatchRule
+from notifyhub.customers.services.events import record_events
 from notifyhub.customers.services.watch.examples import EXAMPLES
 from notifyhub.customers.services.watch.rules import create_rule, read_rule
 from notifyhub.customers.services.watch.words import rule_sentence
 from notifyhub.customers.tests.watching import charge_twice, make_rule, tell
-from notifyhub.customers.services.events import record_events
 from notifyhub.staff.models import AuditEntry
 from notifyhub.staff.tests.factories import make_team, make_user
 
@@ -158,7 +158,7 @@ def test_trying_says_what_would_have_been_and_writes_nothing(lead: Client) -> No
         tried = lead.post(reverse("admin:customers_watchrule_try"), {**FORM, "kind": kind, **more})
         assert tried.status_code == 200
     assert lead.post(reverse("admin:customers_watchrule_try"), {}).status_code == 422
-    assert not (WatchRule.objects.exists() or WatchFinding.objects.exists() or Alert.objects.exists())
+    assert not any(model.objects.exists() for model in (WatchRule, WatchFinding, Alert))
 
 
 def test_the_pages_say_who_may_what(client: Client) -> None:

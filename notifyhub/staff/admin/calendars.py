@@ -86,7 +86,7 @@ def grid_of(found: BusinessCalendar, year: int) -> tuple[list[dict[str, Any]], i
     for month in range(1, 13):
         weeks = []
         for week in months.Calendar().monthdatescalendar(year, month):
-            cells = []
+            cells: list[dict[str, Any] | None] = []
             for day in week:
                 if day.month != month:
                     cells.append(None)
@@ -226,7 +226,7 @@ class CalendarAdd(CalendarView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         ticked = posted_weekdays(request)
-        source = BusinessCalendar.objects.filter(pk=number_in(self.text("source"), 1, 2**31 - 1)).first()
+        source = BusinessCalendar.objects.filter(pk=number_in(self.text("source"), 1, 2**31 - 1) or 0).first()
         try:
             made = create_calendar(name=self.text("name"), weekdays=ticked, copy_of=source)
         except Refused as refusal:

@@ -130,8 +130,7 @@ class RulePage(PageMixin):
             form.refuse(conflict)
             # Whoever has compared may save again: over the version that they were shown.
             extra = {"saved": rule_sentence(facts_of(rule))} if rule else {}
-            page = self.answer(rule, form, 409, **extra)
-            return page
+            return self.answer(rule, form, 409, **extra)
         except Refused as refusal:
             form.refuse(refusal)
             return self.answer(rule, form, 422)

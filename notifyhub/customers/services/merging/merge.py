@@ -21,9 +21,11 @@ MOVES = {
     "events": "UPDATE customers_event SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
     "holds": "UPDATE customers_hold SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
     "watch_sightings": """
-        UPDATE customers_watchsighting SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
+        UPDATE customers_watchsighting SET customer_id = %(kept)s
+        WHERE customer_id = %(merged)s RETURNING id""",
     "watch_findings": """
-        UPDATE customers_watchfinding SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
+        UPDATE customers_watchfinding SET customer_id = %(kept)s
+        WHERE customer_id = %(merged)s RETURNING id""",
     "alert_events": """
         UPDATE customers_alertevent SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
     "members": """

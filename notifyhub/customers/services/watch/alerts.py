@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q
@@ -24,7 +25,8 @@ TOLD_ALONE = 3
 _QUIET = """
 UPDATE customers_watchfinding f SET alert_id = m.alert_id, muted = true
 FROM customers_watchmute m
-WHERE f.rule_id = %(rule)s AND f.alert_id IS NULL AND m.rule_id = f.rule_id AND m.key = f.key AND m.until > %(now)s
+WHERE f.rule_id = %(rule)s AND f.alert_id IS NULL
+  AND m.rule_id = f.rule_id AND m.key = f.key AND m.until > %(now)s
 """
 _GROUPS = """
 SELECT CASE WHEN %(burst)s THEN key ELSE '' END AS g FROM customers_watchfinding
@@ -33,7 +35,8 @@ WHERE rule_id = %(rule)s AND alert_id IS NULL AND standing GROUP BY g ORDER BY g
 _ATTACH = """
 UPDATE customers_watchfinding f SET alert_id = a.alert_id
 FROM unnest(%(groups)s::text[], %(alerts)s::bigint[]) AS a (g, alert_id)
-WHERE f.rule_id = %(rule)s AND f.alert_id IS NULL AND f.standing AND a.g = CASE WHEN %(burst)s THEN f.key ELSE '' END
+WHERE f.rule_id = %(rule)s AND f.alert_id IS NULL AND f.standing
+  AND a.g = CASE WHEN %(burst)s THEN f.key ELSE '' END
 """
 # Findings of a burst overlap: their spans are joined before the sightings in them are looked up.
 _EVIDENCE = """
@@ -69,7 +72,7 @@ def gather_findings(*, rule: WatchRule, changed: Sequence[int], now: datetime) -
     that no two do it at once.
     """
     burst = rule.kind == WatchRule.Kind.BURST
-    values = {"rule": rule.pk, "burst": burst, "now": now}
+    values: dict[str, Any] = {"rule": rule.pk, "burst": burst, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_QUIET, values)
         cursor.execute(_GROUPS, values)

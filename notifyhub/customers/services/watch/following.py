@@ -52,7 +52,7 @@ def watch_at_once(*, events: dict[str, list[int]], now: datetime | None = None) 
     """
     now = now or timezone.now()
     where = "e.received_at > %(after)s AND e.name = ANY (%(names)s) AND e.id = ANY (%(ids)s)"
-    values = {
+    values: dict[str, Any] = {
         "after": now - timedelta(hours=1),
         "names": list(events),
         "ids": [pk for ids in events.values() for pk in ids],
@@ -121,7 +121,7 @@ def judge_keys(touched: Touched, *, now: datetime) -> int:
     found = 0
     for rule in WatchRule.objects.filter(pk__in=by_rule).select_related("tell_team"):
         keys, lows, highs = zip(*by_rule[rule.pk], strict=True)
-        values = {
+        values: dict[str, Any] = {
             "rule": rule.pk,
             "minutes": rule.minutes,
             "count": rule.count,

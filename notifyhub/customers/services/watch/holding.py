@@ -24,7 +24,8 @@ WHERE v.alert_id = ANY (%(alerts)s) AND v.order_number <> '' AND v.order_number 
 """
 # An order that somebody let go stays free: the alert has placed its hold once.
 _PLACE = f"""
-INSERT INTO customers_hold (customer_id, scope, scope_value, reason, origin_kind, origin_id, placed_at, ends_at)
+INSERT INTO customers_hold (
+    customer_id, scope, scope_value, reason, origin_kind, origin_id, placed_at, ends_at)
 SELECT s.customer_id, 'subject', s.subject, %(reason)s, 'watch', s.alert_id::text, %(now)s, %(ends)s
 FROM ({_SUBJECTS}) s JOIN customers_customer c ON c.id = s.customer_id AND c.state = 'active'
 WHERE NOT EXISTS (SELECT 1 FROM customers_hold h WHERE h.customer_id = s.customer_id
@@ -34,7 +35,8 @@ ORDER BY s.customer_id, s.subject
 """
 _FREE = f"""
 UPDATE customers_hold h SET released_at = clock_timestamp()
-WHERE h.origin_kind = 'watch' AND h.origin_id = ANY (%(texts)s) AND h.scope = 'subject' AND h.released_at IS NULL
+WHERE h.origin_kind = 'watch' AND h.origin_id = ANY (%(texts)s) AND h.scope = 'subject'
+  AND h.released_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM ({_SUBJECTS}) s WHERE s.alert_id::text = h.origin_id
       AND s.customer_id = h.customer_id AND s.subject = h.scope_value)
 """

@@ -31,7 +31,7 @@ _PROPERTY = re.compile(r"\S(.{0,58}\S)?")
 
 def read_rule(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a rule, checked; raise Refused at the field that is wrong."""
-    facts = {name: data.get(name) for name in FIELDS}
+    facts: dict[str, Any] = {name: data.get(name) for name in FIELDS}
     facts["name"] = (facts["name"] or "").strip()
     if not 0 < len(facts["name"]) <= 120:
         raise Refused(_("Give the rule a name of at most 120 characters."), field="name")

@@ -15,8 +15,8 @@ ORDER = """coalesce(nullif(e.order_number, ''), left(e.properties ->> 'order_num
 # Parts of a key are kept apart by a character that nobody types. An event that lacks one of the properties
 # belongs to nothing, and has no key.
 _RAW_KEY = f"""
-    CASE WHEN EXISTS (SELECT 1 FROM unnest(r.properties) AS p (name) WHERE coalesce(e.properties ->> p.name, '') = '')
-         THEN NULL
+    CASE WHEN EXISTS (SELECT 1 FROM unnest(r.properties) AS p (name)
+                      WHERE coalesce(e.properties ->> p.name, '') = '') THEN NULL
     ELSE concat_ws(chr(31),
         CASE WHEN r.kind = 'burst' THEN NULL
              WHEN r.scope = 'customer' THEN 'customer:' || e.customer_id
@@ -25,8 +25,8 @@ _RAW_KEY = f"""
          FROM unnest(r.properties) WITH ORDINALITY AS p (name, place)))
     END"""
 SIGHTED = f"""
-    SELECT r.id AS rule_id, k.key, k.role, e.occurred_at, e.message_id, e.id AS event_id, e.name, e.customer_id,
-        k.order_number,
+    SELECT r.id AS rule_id, k.key, k.role, e.occurred_at, e.message_id, e.id AS event_id, e.name,
+        e.customer_id, k.order_number,
         coalesce(e.received_at > r.defined_at, true) AS fresh,
         CASE WHEN r.kind = 'missing' AND k.role = 1 AND (e.received_at <= r.defined_at
                   AND e.occurred_at + make_interval(mins => r.minutes) < r.defined_at) IS NOT TRUE
@@ -34,7 +34,8 @@ SIGHTED = f"""
                   + make_interval(secs => %(settle)s) END AS due_at
     FROM {{rules}} r JOIN customers_event e ON e.name = ANY (r.first || r.second || r.unless)
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN length(raw.key) > 200 THEN left(raw.key, 160) || md5(raw.key) ELSE raw.key END AS key,
+        SELECT CASE WHEN length(raw.key) > 200 THEN left(raw.key, 160) || md5(raw.key) ELSE raw.key END
+                AS key,
             CASE WHEN e.name = ANY (r.first) THEN 1 WHEN e.name = ANY (r.second) THEN 2 ELSE 3 END AS role,
             {ORDER} AS order_number,
             r.kind = 'burst' OR r.scope = 'customer' OR {ORDER} <> '' AS whole
@@ -55,8 +56,8 @@ SELECT rule_id, key, min(occurred_at), max(occurred_at) FROM sighted WHERE fresh
 """
 RULES = "(SELECT * FROM customers_watchrule WHERE state = 'active' AND loaded = definition)"
 # A rule that nobody has saved, to try it out.
-GIVEN = """(SELECT 0::bigint AS id, %(kind)s AS kind, %(first)s::text[] AS first, %(second)s::text[] AS second,
-    %(unless)s::text[] AS unless, %(scope)s AS scope, %(properties)s::text[] AS properties,
+GIVEN = """(SELECT 0::bigint AS id, %(kind)s AS kind, %(first)s::text[] AS first,
+    %(second)s::text[] AS second, %(unless)s::text[] AS unless, %(scope)s AS scope, %(properties)s::text[] AS properties,
     %(minutes)s::int AS minutes, NULL::timestamptz AS defined_at)"""
 
 _WINDOW = "make_interval(mins => %(minutes)s)"

@@ -36,7 +36,7 @@ def known_days() -> dict[date, tuple[bool, str]]:
 
 @transaction.atomic
 def fill_calendar() -> int:
-    """Make the calendar of mainland China if there is none, and fill years new to it; return how many days."""
+    """Make the calendar of mainland China if there is none, fill years new to it; return how many days."""
     days = known_days()
     newest = max(day.year for day in days)
     calendar, _made = BusinessCalendar.objects.select_for_update().get_or_create(

@@ -43,8 +43,7 @@ def read_days(text: str) -> dict[date, tuple[bool, str]]:
         if number == 1 and not plain[0].isdigit():
             # The head of a table.
             continue
-        for day, what in _read_line(number, plain):
-            days[day] = what
+        days |= dict(_read_line(number, plain))
     if not days:
         raise Refused(_("Write at least one day, like 2027-01-01, off, New Year."), field="text")
     return days
@@ -61,7 +60,7 @@ def _read_line(number: int, line: str) -> Iterator[tuple[date, tuple[bool, str]]
     except ValueError as error:
         raise _wrong(number, line) from error
     if not (
-        FIRST_YEAR <= first.year
+        first.year >= FIRST_YEAR
         and last.year <= LAST_YEAR
         and timedelta() <= last - first <= timedelta(LONGEST)
     ):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from celery import current_app
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from notifyhub.customers.models import (
     WatchMute,
     WatchSighting,
 )
+from notifyhub.customers.services.events import record_events
 from notifyhub.customers.services.merging import merge_customers, undo_merge
 from notifyhub.customers.services.watch.deciding import dismiss_alert, handle_alert
 from notifyhub.customers.services.watch.following import judge_due
@@ -264,3 +266,17 @@ def test_releasing_without_holds_says_none() -> None:
     alert = Alert.objects.get()
     assert release_alert_holds(alert_id=alert.pk, reason="x") == 0
     handle_alert(alert_id=alert.pk, note="x", release=True)
+
+
+def test_events_of_a_watched_name_are_looked_at_at_once(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    twice()
+    at = timezone.now() - timedelta(minutes=5)
+    current_app.conf.task_always_eager = True
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            record_events([tell("unwatched", at), tell("paid", at), tell("paid", at + timedelta(seconds=9))])
+    finally:
+        current_app.conf.task_always_eager = False
+    assert Alert.objects.get().found == 1

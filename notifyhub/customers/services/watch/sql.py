@@ -57,8 +57,8 @@ SELECT rule_id, key, min(occurred_at), max(occurred_at) FROM sighted WHERE fresh
 RULES = "(SELECT * FROM customers_watchrule WHERE state = 'active' AND loaded = definition)"
 # A rule that nobody has saved, to try it out.
 GIVEN = """(SELECT 0::bigint AS id, %(kind)s AS kind, %(first)s::text[] AS first,
-    %(second)s::text[] AS second, %(unless)s::text[] AS unless, %(scope)s AS scope, %(properties)s::text[] AS properties,
-    %(minutes)s::int AS minutes, NULL::timestamptz AS defined_at)"""
+    %(second)s::text[] AS second, %(unless)s::text[] AS unless, %(scope)s AS scope,
+    %(properties)s::text[] AS properties, %(minutes)s::int AS minutes, NULL::timestamptz AS defined_at)"""
 
 _WINDOW = "make_interval(mins => %(minutes)s)"
 # kind: the part that is judged, what is asked, since when the evidence reaches.

@@ -67,6 +67,10 @@ class TimelineEntry:
 # `source(customer_id, before, limit, request)` returns entries older than `before`, newest first.
 TimelineSource = Callable[..., Sequence[TimelineEntry]]
 
+# `source(pairs, since, limit, request)` returns what was sent since then about each (customer id, subject),
+# newest first; None if the viewer may not see it.
+SubjectMessages = Callable[..., Sequence[TimelineEntry] | None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class NavItem:
@@ -187,6 +191,7 @@ class SegmentField:
 customer_panels: Registry[Panel] = Registry()
 customer_actions: Registry[Callable[[Any, Any], dict[str, Any] | None]] = Registry()
 customer_timeline: Registry[TimelineSource] = Registry()
+subject_messages: Registry[SubjectMessages] = Registry()
 delivery_panels: Registry[Panel] = Registry()
 navigation: Registry[NavItem] = Registry()
 search: Registry[Callable[[Any, str], Sequence[SearchHit]]] = Registry()

@@ -22,6 +22,7 @@ class CustomersConfig(AppConfig):
             roles,
             segment_fields,
             trait_fields,
+            watching,
         )
         from notifyhub.customers.services import timeline
         from notifyhub.customers.services.events import waiting
@@ -36,4 +37,5 @@ class CustomersConfig(AppConfig):
         navigation.register()
         periodic.register()
         hits.register()
+        watching.register()
         demo.register()

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models import (
+    AlertEvent,
     Alias,
     Consent,
     ConsentRecord,
@@ -22,6 +23,8 @@ from notifyhub.customers.models import (
     ParkedEvent,
     SegmentMember,
     Suppression,
+    WatchFinding,
+    WatchSighting,
 )
 from notifyhub.customers.services.events.waiting import hashes_of
 from notifyhub.customers.services.suppressions import suppress
@@ -162,6 +165,13 @@ def register() -> None:
         "CustomerTrait": (_exporter(CustomerTrait, *PORTRAIT), _deleter(CustomerTrait)),
         "SegmentMember": (_exporter(SegmentMember, "segment__name"), _deleter(SegmentMember)),
         "Merge": (export_merges, erase_merges),
+        "AlertEvent": (
+            _exporter(AlertEvent, "name", "occurred_at", "order_number", "alert__rule__name"),
+            _deleter(AlertEvent),
+        ),
+        "WatchFinding": (_exporter(WatchFinding, "rule__name", "occurred_at"), _deleter(WatchFinding)),
+        # Copies of events, which are exported as such.
+        "WatchSighting": (lambda customer_id: [], _deleter(WatchSighting)),
     }
     parked = PersonalData(export=export_parked, erase=erase_parked)
     personal_data.register("customers.ParkedEvent", parked, order=10)

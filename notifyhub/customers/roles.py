@@ -11,7 +11,17 @@ VIEW = (
     "customers.view_hold",
 )
 
+# An alert names customers and orders; who works with neither only sees that rules exist.
+WATCH_VIEW = ("customers.view_watchrule", "customers.view_alert")
+WATCH_WRITE = ("customers.add_watchrule", "customers.change_watchrule", "customers.change_alert")
+
 GRANTS = [
+    *(
+        RoleGrant(role=role, permissions=WATCH_VIEW)
+        for role in (*roles.SERVICE, roles.OPERATIONS, roles.QUALITY_REVIEWER, roles.ANALYST)
+    ),
+    *(RoleGrant(role=role, permissions=WATCH_WRITE) for role in (roles.SERVICE_LEAD, roles.OPERATIONS)),
+    RoleGrant(role=roles.SENIOR_AGENT, permissions=("customers.change_alert",)),
     *(RoleGrant(role=role, permissions=VIEW) for role in (*roles.MARKETING, *roles.SERVICE, roles.ANALYST)),
     *(RoleGrant(role=role, permissions=VIEW) for role in (roles.OPERATIONS, roles.QUALITY_REVIEWER)),
     RoleGrant(

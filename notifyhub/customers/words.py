@@ -15,6 +15,8 @@ EVENTS: dict[str, Any] = {
     "order_completed": _("Order completed"),
     "order_refunded": _("Order refunded"),
     "refund_asked": _("Refund asked"),
+    "refund_withdrawn": _("Refund withdrawn"),
+    "payment_failed": _("Payment failed"),
     "booking_confirmed": _("Booking confirmed"),
     "booking_cancelled": _("Booking cancelled"),
     "page_viewed": _("Page viewed"),

@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.core.registry import Panel, TimelineEntry, customer_panels, customer_timeline
+from notifyhub.core.registry import Panel, TimelineEntry, customer_panels, customer_timeline, subject_messages
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.looks import CHANNEL_ICONS, STATE_TONES
 from notifyhub.messaging.models import Delivery, InboundMessage
-from notifyhub.messaging.services.ledger import messages_of
+from notifyhub.messaging.services.ledger import messages_about, messages_of
 from notifyhub.messaging.services.replies import replies_of
 
 LAST = 8
@@ -27,23 +27,33 @@ def timeline(
     """Return the customer's messages as entries, at the time they were settled; none without permission."""
     if not request.user.has_perm(PERMISSION):
         return []
-    return [
-        TimelineEntry(
-            at=line.at,
-            kind="message",
-            title=line.title,
-            detail=" · ".join(
-                str(part)
-                for part in (Channel(line.channel).label, line.reason_label if line.reason else "")
-                if part
-            ),
-            icon=CHANNEL_ICONS[Channel(line.channel)],
-            chip=line.state_label,
-            tone=STATE_TONES[Delivery.State(line.state)],
-            url=reverse("admin:messaging_delivery_page", args=[line.reference]),
-        )
-        for line in messages_of(customer_id, limit, before)
-    ]
+    return [_entry(line) for line in messages_of(customer_id, limit, before)]
+
+
+def _entry(line: Any) -> TimelineEntry:
+    return TimelineEntry(
+        at=line.at,
+        kind="message",
+        title=line.title,
+        detail=" · ".join(
+            str(part)
+            for part in (Channel(line.channel).label, line.reason_label if line.reason else "")
+            if part
+        ),
+        icon=CHANNEL_ICONS[Channel(line.channel)],
+        chip=line.state_label,
+        tone=STATE_TONES[Delivery.State(line.state)],
+        url=reverse("admin:messaging_delivery_page", args=[line.reference]),
+    )
+
+
+def about_subjects(
+    pairs: Sequence[tuple[int, str]], since: datetime, limit: int, request: Any
+) -> Sequence[TimelineEntry] | None:
+    """Return what customers got about their subjects; None without permission."""
+    if not request.user.has_perm(PERMISSION):
+        return None
+    return [_entry(line) for line in messages_about(pairs, since, limit)]
 
 
 def reply_entries(
@@ -86,7 +96,8 @@ def last_messages(request: Any, customer: Any) -> str:
 
 
 def register() -> None:
-    """Hand both to the registries."""
+    """Hand them to the registries."""
+    subject_messages.register("messages", about_subjects)
     customer_timeline.register("messages", timeline)
     customer_timeline.register("replies", reply_entries)
     customer_panels.register(

@@ -14,6 +14,7 @@ class StaffConfig(AppConfig):
 
     def ready(self) -> None:
         from notifyhub.staff import demo, doctor, navigation, nodes, openapi, periodic, roles
+        from notifyhub.staff.services.calendars import fill_calendar_after_migrate
         from notifyhub.staff.services.roles import sync_roles_after_migrate
         from notifyhub.staff.services.schedule import schedule_after_migrate
 
@@ -28,3 +29,4 @@ class StaffConfig(AppConfig):
         # bell's interval follows the settings of the day.
         post_migrate.connect(sync_roles_after_migrate)
         post_migrate.connect(schedule_after_migrate, sender=self)
+        post_migrate.connect(fill_calendar_after_migrate, sender=self)

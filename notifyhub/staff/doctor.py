@@ -16,6 +16,7 @@ from kombu import Connection
 from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
+from notifyhub.staff.services.calendars import default_calendar, years_entered
 from notifyhub.staff.services.heartbeats import (
     BEAT,
     CANARY,
@@ -230,6 +231,25 @@ def check_audit() -> Finding:
     return Finding(level="ok", message=_("The audit trail is sealed up to now."), data=data)
 
 
+def check_calendar() -> Finding:
+    """Say whether the holidays of this year, and late in it of the next, are entered."""
+    calendar = default_calendar()
+    if calendar is None:
+        return Finding(level="warning", message=_("No calendar of working days is the default one."))
+    today = timezone.localdate()
+    # The next year's are announced in November.
+    wanted = [today.year, *([today.year + 1] if today.month >= 11 else [])]
+    missing = [year for year in wanted if year not in years_entered(calendar)]
+    if missing:
+        return Finding(
+            level="warning",
+            message=_("Holidays of %(years)s are not entered yet: until they are, the weekday decides.")
+            % {"years": ", ".join(map(str, missing))},
+            data={"missing": missing},
+        )
+    return Finding(level="ok", message=_("Holidays are entered."), data={"missing": []})
+
+
 def _key_ids(table: str, column: str, key: str) -> set[str]:
     quote = connection.ops.quote_name
     ends = " UNION ALL ".join(
@@ -255,6 +275,7 @@ CHECKS: list[tuple[str, Callable[[], Finding]]] = [
     ("ticks", check_ticks),
     ("audit", check_audit),
     ("field_keys", check_field_keys),
+    ("calendar", check_calendar),
 ]
 
 

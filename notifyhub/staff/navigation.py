@@ -37,3 +37,14 @@ def register() -> None:
         ),
         order=190,
     )
+    navigation.register(
+        "calendars",
+        NavItem(
+            section="schedules",
+            title=_("Calendars"),
+            icon="calendar_month",
+            url_name="admin:staff_businesscalendar_changelist",
+            permission="staff.view_businesscalendar",
+        ),
+        order=180,
+    )

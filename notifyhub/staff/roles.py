@@ -76,6 +76,11 @@ GRANTS = [
         ),
     ),
     RoleGrant(role=SERVICE_LEAD, permissions=("staff.view_team",)),
+    *(RoleGrant(role=role, permissions=("staff.view_businesscalendar",)) for role in ROLES),
+    *(
+        RoleGrant(role=role, permissions=("staff.add_businesscalendar", "staff.change_businesscalendar"))
+        for role in (OPERATIONS, SERVICE_LEAD, MARKETING_APPROVER)
+    ),
 ]
 
 

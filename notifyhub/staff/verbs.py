@@ -85,6 +85,11 @@ VERBS: dict[str, Any] = {
     "update_topic": _("Changed a topic"),
     "create_category": _("Added a category"),
     "create_schedule": _("Added a schedule"),
+    "create_calendar": _("Added a calendar"),
+    "update_calendar": _("Changed a calendar"),
+    "set_calendar_day": _("Changed a day of a calendar"),
+    "clear_calendar_day": _("Let the weekday decide of a day again"),
+    "import_calendar_days": _("Entered days of a calendar"),
     "delete_periodic_task": _("Deleted a periodic task"),
 }
 

@@ -13,8 +13,10 @@ from notifyhub.customers.admin.segments import SegmentAdmin
 from notifyhub.customers.admin.suppressions import SuppressionAdmin
 from notifyhub.customers.admin.thresholds import TraitSettingsAdmin
 from notifyhub.customers.admin.topics import TopicAdmin
+from notifyhub.customers.admin.watch import AlertAdmin, WatchRuleAdmin
 
 __all__ = [
+    "AlertAdmin",
     "CustomerAdmin",
     "EventMappingAdmin",
     "EventNameAdmin",
@@ -27,4 +29,5 @@ __all__ = [
     "SuppressionAdmin",
     "TopicAdmin",
     "TraitSettingsAdmin",
+    "WatchRuleAdmin",
 ]

@@ -9,6 +9,7 @@ from notifyhub.customers.demo.orders import load_orders
 from notifyhub.customers.demo.people import date_people, load_people
 from notifyhub.customers.demo.story import load_her, load_her_consents, orders_of
 from notifyhub.customers.demo.topics import load_consents, load_topics
+from notifyhub.customers.demo.watch import load_watch
 from notifyhub.customers.services.traits import refresh_due_blocks
 
 COUNT = 5_000
@@ -33,8 +34,14 @@ def load_portraits(say: Callable[[str], None]) -> None:
     say(f"{refresh_due_blocks(seconds=float('inf')):,} portraits, from orders and reactions")
 
 
+def watch(say: Callable[[str], None]) -> None:
+    """Let rules watch what came in."""
+    say(f"4 watch rules, which found {load_watch()} things that should not have happened")
+
+
 def register() -> None:
     """Hand the loaders to the registry."""
     demo_loaders.register("customers", load, order=10)
     demo_loaders.register("events", load_events, order=12)
     demo_loaders.register("portraits", load_portraits, order=60)
+    demo_loaders.register("watch", watch, order=90)

@@ -24,9 +24,19 @@ from notifyhub.customers.models.importing import CustomerImport, ImportProblem
 from notifyhub.customers.models.parking import Alias, EventPolicy, ParkedEvent
 from notifyhub.customers.models.segment import Segment, SegmentMember
 from notifyhub.customers.models.traits import CustomerTrait, Stage, TraitBlock, TraitSettings
+from notifyhub.customers.models.watch import (
+    Alert,
+    AlertEvent,
+    WatchFinding,
+    WatchMute,
+    WatchRule,
+    WatchSighting,
+)
 
 __all__ = [
     "CONTACT_KIND",
+    "Alert",
+    "AlertEvent",
     "Alias",
     "Channel",
     "Consent",
@@ -58,4 +68,8 @@ __all__ = [
     "Topic",
     "TraitBlock",
     "TraitSettings",
+    "WatchFinding",
+    "WatchMute",
+    "WatchRule",
+    "WatchSighting",
 ]

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -28,6 +29,8 @@ class BusinessCalendar(models.Model):
         verbose_name=_("working weekdays"),
     )
     default = models.BooleanField(_("default"), default=False)
+    # Up to which year the public holidays that come with the house were filled in, if they ever were.
+    filled_to = models.PositiveSmallIntegerField(_("filled up to"), null=True, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1)
 
     class Meta:
@@ -41,7 +44,8 @@ class BusinessCalendar(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        # The one that comes with the house has a name in both languages.
+        return gettext(self.name)
 
 
 class CalendarDay(models.Model):

@@ -99,7 +99,7 @@ def test_the_job_list_asks_the_same_number_of_questions_for_more_rows(
     client.force_login(user)
     for number in range(30):
         jobs.start_job(kind="test", title=f"Job {number}", user=user)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert client.get(reverse("admin:staff_job_changelist")).status_code == 200
 
 

@@ -23,6 +23,14 @@ MOVES = {
     "holds": "UPDATE customers_hold SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id",
     "aliases": """
         UPDATE customers_alias SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
+    "watch_sightings": """
+        UPDATE customers_watchsighting SET customer_id = %(kept)s
+        WHERE customer_id = %(merged)s RETURNING id""",
+    "watch_findings": """
+        UPDATE customers_watchfinding SET customer_id = %(kept)s
+        WHERE customer_id = %(merged)s RETURNING id""",
+    "alert_events": """
+        UPDATE customers_alertevent SET customer_id = %(kept)s WHERE customer_id = %(merged)s RETURNING id""",
     "members": """
         UPDATE customers_segmentmember m SET customer_id = %(kept)s WHERE customer_id = %(merged)s
         AND NOT EXISTS (SELECT 1 FROM customers_segmentmember k

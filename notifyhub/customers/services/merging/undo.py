@@ -22,6 +22,9 @@ TABLES = {
     "holds": "customers_hold",
     "members": "customers_segmentmember",
     "aliases": "customers_alias",
+    "watch_sightings": "customers_watchsighting",
+    "watch_findings": "customers_watchfinding",
+    "alert_events": "customers_alertevent",
 }
 CONTACTS = """
 UPDATE customers_contactpoint p SET customer_id = %(merged)s, "primary" = back.was

@@ -16,6 +16,7 @@ from notifyhub.messaging.services.ledger.listing import LedgerPage, LedgerQuery,
 from notifyhub.messaging.services.ledger.messages import (
     events_of,
     find_message,
+    messages_about,
     messages_of,
     neighbours_with_same_reason,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "events_of",
     "find_message",
     "list_messages",
+    "messages_about",
     "messages_of",
     "neighbours_with_same_reason",
     "origin_for",

@@ -1,6 +1,8 @@
 """One message, and the messages of one customer."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Coalesce
@@ -25,6 +27,33 @@ def messages_of(customer_id: int, limit: int, before: datetime | None = None) ->
     if before is not None:
         rows = rows.filter(at__lt=before)
     return read_lines(list(rows.order_by("-at", "-id")[:limit]))
+
+
+_ABOUT = """
+SELECT d.id FROM unnest(%(people)s::bigint[], %(subjects)s::text[]) AS p (customer_id, subject)
+JOIN messaging_delivery d ON d.customer_id = p.customer_id AND d.send_at >= %(since)s
+JOIN messaging_dispatch s ON s.id = d.dispatch_id
+LEFT JOIN messaging_dispatchitem i ON i.dispatch_id = d.dispatch_id AND i.item = d.dedup_key
+WHERE coalesce(nullif(i.subject_ref, ''), s.subject_ref) = p.subject
+ORDER BY d.id DESC LIMIT %(limit)s
+"""
+
+
+def messages_about(pairs: Sequence[tuple[int, str]], since: datetime, limit: int) -> list[MessageLine]:
+    """Return what was planned for or sent to each of these customers about their subject since then."""
+    values: dict[str, Any] = {
+        "people": [customer_id for customer_id, _subject in pairs],
+        "subjects": [subject for _customer_id, subject in pairs],
+        "since": since,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOUT, values)
+        ids = [row[0] for row in cursor.fetchall()]
+    rows = Delivery.objects.filter(
+        id__in=ids, customer_id__in={customer_id for customer_id, _subject in pairs}
+    ).annotate(at=Coalesce("settled_at", "send_at"))
+    return read_lines(list(rows.order_by("-id")))
 
 
 def find_message(reference: str) -> tuple[Dispatch, Delivery] | None:

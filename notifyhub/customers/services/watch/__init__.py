@@ -1,0 +1,1 @@
+"""Watching the events: rules, what they find, the alerts they raise, and what staff decide."""

@@ -16,6 +16,7 @@ class MessagingConfig(AppConfig):
         from notifyhub.messaging import (
             customer_page,
             demo,
+            digests,
             doctor,
             navigation,
             origins,
@@ -34,6 +35,7 @@ class MessagingConfig(AppConfig):
         origins.register()
         register_backends()
         ticks.register()
+        digests.register()
         demo.register()
         doctor.register()
         restored.register()

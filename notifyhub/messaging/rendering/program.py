@@ -9,6 +9,7 @@ from typing import Any
 
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Content, Dispatch, TemplateVersion
+from notifyhub.messaging.rendering.digest import ITEMS, MARK, digest_of
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.rendering.links import VARIABLE, plain_links
@@ -64,13 +65,21 @@ class _Cell:
             self.text = Part(html_to_text(source))
         else:
             self.text = Part(content.body if draft else content.compiled or content.body)
+        self.several = _Cell(digest_of(content), draft=draft) if content.digest_body else None
 
     def render(self, variables: dict[str, Any]) -> Rendered:
+        if variables.get(MARK):
+            return self._several(variables)
         return Rendered(
             subject=one_line(self.subject.render(variables)),
             text=few_blanks(self.text.render(variables)),
             html=self.html.render(variables) if self.html else None,
         )
+
+    def _several(self, variables: dict[str, Any]) -> Rendered:
+        if self.several is None or not variables.get(ITEMS):
+            raise RenderError("There is nothing to gather, or no digest text.")
+        return self.several.render({**variables, MARK: False})
 
 
 class Program:

@@ -8,6 +8,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from notifyhub.messaging.models import DigestWish
 from notifyhub.messaging.services.preferences import (
     ONE_CLICK,
     PAGE,
@@ -63,7 +64,7 @@ class UnsubscribePage(LinkPage):
             return self._page(request, token, None, status=status)
         with acting(CUSTOMER):
             if request.POST.get("act") == "save":
-                save_preferences(link=link, wanted=self._wanted(request))
+                save_preferences(link=link, wanted=self._wanted(request), wishes=self._wishes(request))
                 return self._page(request, token, link, saved=True, done=self._is_out(link))
             one_click = request.POST.get("List-Unsubscribe") == "One-Click"
             unsubscribe(link=link, source=ONE_CLICK if one_click else PAGE)
@@ -80,6 +81,12 @@ class UnsubscribePage(LinkPage):
         kept = set(request.POST.getlist("topic"))
         return {int(one): one in kept for one in shown}
 
+    def _wishes(self, request: HttpRequest) -> dict[int, str]:
+        shown = [one for one in request.POST.getlist("shown") if one.isdigit() and len(one) < 10]
+        given = {int(one): request.POST.get(f"wish_{one}", "") for one in shown}
+        # What no form of ours offers is not an answer.
+        return {topic: wish for topic, wish in given.items() if wish in DigestWish.Wish.values}
+
     def _is_out(self, link: Link) -> bool:
         return any(choice.topic == link.topic and not choice.wanted for choice in topic_choices(link=link))
 
@@ -93,12 +100,15 @@ class UnsubscribePage(LinkPage):
         done: bool = False,
         saved: bool = False,
     ) -> HttpResponse:
+        choices = topic_choices(link=link) if link else []
         context = {
             "token": token,
             "link": link,
             "done": done,
             "saved": saved,
             "unknown": link is None,
-            "choices": topic_choices(link=link) if link else [],
+            "choices": choices,
+            "link_wish": any(one.wish for one in choices),
+            "wishes": DigestWish.Wish.choices,
         }
         return render(request, "messaging/unsubscribe.html", context, status=status)

@@ -24,14 +24,16 @@ GRANTS = [
         for role in (roles.MARKETING_EDITOR, roles.CONTENT_EDITOR)
     ),
     *(
-        RoleGrant(role=role, permissions=("messaging.settle_delivery",))
+        RoleGrant(role=role, permissions=("messaging.settle_delivery", "messaging.steer_digest"))
         for role in (roles.SENIOR_AGENT, roles.SERVICE_LEAD)
     ),
+    *(RoleGrant(role=role, permissions=("messaging.change_digestwish",)) for role in roles.SERVICE),
     RoleGrant(
         role=roles.OPERATIONS,
         permissions=(
             "messaging.control_dispatch",
             "messaging.settle_delivery",
+            "messaging.steer_digest",
             *STEER,
             "messaging.view_provideraccount",
             "messaging.add_provideraccount",

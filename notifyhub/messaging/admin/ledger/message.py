@@ -16,6 +16,7 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
 from notifyhub.messaging.services.chains import tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
+from notifyhub.messaging.services.digests.telling import gathered_by, whereabouts
 from notifyhub.messaging.services.findings import (
     answer_words,
     detour_words,
@@ -156,6 +157,8 @@ class MessagePage(PageMixin, TemplateView):
             channel_icon=CHANNEL_ICONS[Channel(delivery.channel)],
             line=request_line(dispatch, origin),
             steps=steps,
+            whereabouts=whereabouts(delivery),
+            gathered=gathered_by(dispatch, delivery, self.request.user),
             told=tell_steps(dispatch=dispatch, delivery=delivery),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN

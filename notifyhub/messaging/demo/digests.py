@@ -133,11 +133,10 @@ def load(say: Callable[[str], None]) -> None:
         for customer, wish in zip(people, ("at_once", "week"), strict=False):
             set_wish(customer_id=customer.pk, topic=template.topic, wish=wish, source="unsubscribe_page")
     # Not everybody follows every merchant.
-    told = [
-        tell(template, people[place % 2 :: 1 + place], merchant, news)
-        for place, (merchant, news) in enumerate(YESTERDAY)
-    ]
-    drain_everything()
+    told = []
+    for place, (merchant, news) in enumerate(YESTERDAY):
+        told.append(tell(template, people[place % 2 :: 1 + place], merchant, news))
+        drain_everything()
     made = close_now(ids=list(DigestItem.objects.filter(every="day").values_list("pk", flat=True)))
     drain_everything()
     yesterday = timezone.localtime() - timedelta(days=1)
@@ -145,6 +144,6 @@ def load(say: Callable[[str], None]) -> None:
     _date(told, closed - timedelta(hours=7), closed)
     for merchant, news in TODAY:
         tell(template, people, merchant, news)
-    drain_everything()
+        drain_everything()
     waiting = DigestItem.objects.filter(state=DigestItem.State.WAITING).count()
     say(f"{made} digests of yesterday's news, {waiting} messages that wait for today's")

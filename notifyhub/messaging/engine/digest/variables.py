@@ -18,7 +18,10 @@ State = Delivery.State
 _GATHERED = """
 SELECT q.id, q.digest_item, q.dispatch_id, q.item, qj.origin_kind, i.variables, {why_not} AS why
 FROM messaging_digestitem q {sources}
-LEFT JOIN messaging_dispatchitem i ON i.dispatch_id = q.dispatch_id AND i.item = q.item
+LEFT JOIN LATERAL (
+    SELECT s.variables FROM messaging_dispatchitem s
+    WHERE s.dispatch_id = q.dispatch_id AND s.item = q.item LIMIT 1
+) i ON TRUE
 WHERE q.digest_id = %(digest)s AND q.digest_item = ANY(%(items)s) AND q.state = {gathered}
 ORDER BY q.digest_item, q.at, q.id
 """

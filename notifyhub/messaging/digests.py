@@ -1,4 +1,4 @@
-"""How digests hang together with the rest: what they say, when they stop, and what befalls their customers."""
+"""How digests hang together with the rest: what they say, when they stop, what befalls their customers."""
 
 from datetime import datetime
 from typing import Any

@@ -126,7 +126,9 @@ def erase_wishes(customer_id: int) -> int:
 def export_present_wishes(customer_id: int) -> Any:
     """Return the wishes in force."""
     rows = DigestWish.objects.filter(customer_id=customer_id).select_related("topic")
-    return [{"topic": str(row.topic), "wish": row.get_wish_display(), "since": row.changed_at} for row in rows]
+    return [
+        {"topic": str(row.topic), "wish": row.get_wish_display(), "since": row.changed_at} for row in rows
+    ]
 
 
 def erase_present_wishes(customer_id: int) -> int:
@@ -146,7 +148,9 @@ def register() -> None:
         DigestItem._meta.label, PersonalData(export=export_waiting, erase=erase_waiting), order=60
     )
     personal_data.register(
-        DigestWish._meta.label, PersonalData(export=export_present_wishes, erase=erase_present_wishes), order=60
+        DigestWish._meta.label,
+        PersonalData(export=export_present_wishes, erase=erase_present_wishes),
+        order=60,
     )
     personal_data.register(
         DigestWishRecord._meta.label, PersonalData(export=export_wishes, erase=erase_wishes), order=60

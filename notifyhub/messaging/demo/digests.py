@@ -1,4 +1,4 @@
-"""News of favourite merchants, gathered into one message a day: a digest that was sent, and one that waits."""
+"""News of favourite merchants, gathered into one message a day: a digest that went, and one that waits."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
@@ -23,7 +23,7 @@ CLOSES = time(18)
 
 _ITEMS = "{% for item in items %}{{ item.merchant }}：{{ item.news }}\n{% endfor %}"
 _ITEMS_EN = "{% for item in items %}{{ item.merchant }}: {{ item.news }}\n{% endfor %}"
-_LIST = "<ul>{% for item in items %}<li><strong>{{ item.merchant }}</strong> {{ item.news }}</li>{% endfor %}</ul>"
+_LIST = "<ul>{% for item in items %}<li><b>{{ item.merchant }}</b> {{ item.news }}</li>{% endfor %}</ul>"
 
 # (channel, language): subject, text, subject of a digest, text of a digest
 TEXTS = {

@@ -44,7 +44,9 @@ def _stops() -> tuple[str, dict[str, Any]]:
     branches, params = [], {}
     for number, (kind, fragment) in enumerate(stop_conditions.items()):
         params[f"stop_{number}"] = kind
-        branches.append(f"WHEN j.origin_kind = %(stop_{number})s AND ({read(fragment)}) THEN '{Reason.STOPPED}'")
+        branches.append(
+            f"WHEN j.origin_kind = %(stop_{number})s AND ({read(fragment)}) THEN '{Reason.STOPPED}'"
+        )
     return " ".join(branches), params
 
 

@@ -10,7 +10,7 @@ from notifyhub.messaging.models.template import TemplateVersion
 
 
 class DigestItem(models.Model):
-    """One message that was not sent alone: it waits until its bucket closes, then goes with others in a digest.
+    """One message that is not sent alone: it waits until its bucket closes and goes with others in a digest.
 
     `dispatch_id` and `delivery_id` name the message that was gathered; what it says lies with its dispatch
     item, encrypted, once. A bucket is a customer, a template, a topic and a chain; `closes_at` is by the
@@ -71,9 +71,7 @@ class DigestItem(models.Model):
         ]
         indexes = [
             # For the tick.
-            models.Index(
-                fields=["closes_at"], name="messaging_digestitem_due", condition=Q(state=0)
-            ),
+            models.Index(fields=["closes_at"], name="messaging_digestitem_due", condition=Q(state=0)),
             # For the customer's page, and for closing by ranges of customers.
             models.Index(
                 fields=["customer", "closes_at"], name="messaging_digestitem_wait", condition=Q(state=0)

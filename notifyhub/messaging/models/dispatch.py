@@ -78,8 +78,8 @@ class Dispatch(models.Model):
     audience = models.JSONField(_("audience"), default=dict)
     subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
     urgent = models.BooleanField(_("urgent"), default=False, db_default=False)
-    # How its messages are gathered: {"every", "at", "weekday"}, as the template said when it was accepted; null
-    # for those that never are.
+    # How its messages are gathered: {"every", "at", "weekday"}, as the template said when it was accepted;
+    # null for those that never are.
     gather = models.JSONField(_("gathered"), null=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PLANNING)
     pause_reason = models.CharField(_("why paused"), max_length=200, blank=True)

@@ -144,7 +144,9 @@ class Content(models.Model):
     body = models.TextField(_("text"))
     compiled = models.TextField(_("compiled text"), blank=True)
     # What is said for several at once; `items` and `count` are its variables.
-    digest_subject = models.CharField(_("digest subject"), max_length=200, blank=True, default="", db_default="")
+    digest_subject = models.CharField(
+        _("digest subject"), max_length=200, blank=True, default="", db_default=""
+    )
     digest_body = models.TextField(_("digest text"), blank=True, default="", db_default="")
     digest_compiled = models.TextField(_("compiled digest text"), blank=True, default="", db_default="")
     variables = ArrayField(models.CharField(max_length=120), default=list, verbose_name=_("variables"))

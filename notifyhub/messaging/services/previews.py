@@ -80,7 +80,8 @@ def _value(variables: Mapping[str, Any], path: str) -> Any:
 
 
 def _with_samples(variables: dict[str, Any], paths: list[str], mark: str = "") -> dict[str, Any]:
-    """Return the variables with “‹number›” (and `mark` in it) for what only a real message knows, such as order.number."""
+    """Return the variables with “‹number›”, and `mark` in it, for what only a real message knows, such as
+    order.number."""
     filled = dict(variables)
     for path in paths:
         keys = path.replace("[", ".").replace("]", "").split(".")
@@ -159,9 +160,7 @@ def _preview_digest(content: Content, known: dict[str, Any]) -> tuple[Rendered |
     paths = [path for path in variables_of_content(content) if path.split(".")[0].split("[")[0] not in known]
     # What the text reads of each of the items; `item` is what everybody calls one.
     paths += _OF_ITEM.findall(content.digest_body + content.digest_subject)
-    items = [
-        _with_samples({}, paths, mark=f" {number}") for number in range(1, SAMPLE_ITEMS + 1)
-    ]
+    items = [_with_samples({}, paths, mark=f" {number}") for number in range(1, SAMPLE_ITEMS + 1)]
     variables = {**known, UNSUBSCRIBE_VARIABLE: "https://example.com/u/sample", **several(items)}
     try:
         program = program_of([content], draft=True)

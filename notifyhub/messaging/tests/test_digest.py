@@ -39,9 +39,11 @@ def test_messages_of_a_gathering_template_wait_and_go_as_one() -> None:
     (ann,) = make_recipients("ann@mail.example")
     first = tell(version, [ann], ["A1"])
     second = tell(version, [ann, ann], ["A2", "A3"])
-    assert states(first) == {"gathered": 1} and states(second) == {"gathered": 2}
+    assert states(first) == {"gathered": 1}
+    assert states(second) == {"gathered": 2}
     assert_counts_are_the_ledger(second)
-    assert progress(dispatch_id=second.pk).gathered == 2 and progress(dispatch_id=second.pk).skipped == 0
+    assert progress(dispatch_id=second.pk).gathered == 2
+    assert progress(dispatch_id=second.pk).skipped == 0
     assert close_due_digests() == 0
     assert waits() == come_due() == 3
     assert close_due_digests() == 1
@@ -112,7 +114,8 @@ def test_one_that_is_done_between_closing_and_sending_is_left_out_and_says_why()
     Hold.objects.create(customer=ann, scope="subject", scope_value="order:A2", reason="paid")
     drain()
     (message,) = MemoryBackend.outbox
-    assert message.subject == "2 parcels" and "A2" not in message.html
+    assert message.subject == "2 parcels"
+    assert "A2" not in message.html
     assert dict(DigestItem.objects.filter(state=State.DROPPED).values_list("subject_ref", "reason")) == {
         "order:A2": "hold"
     }
@@ -122,7 +125,8 @@ def test_what_would_expire_before_its_bucket_closes_goes_alone() -> None:
     version = gathering_version(every="week")
     (ann,) = make_recipients("ann@mail.example")
     dispatch = tell(version, [ann], ["A1"], expires_at=timezone.now() + timedelta(seconds=30))
-    assert states(dispatch) == {"planned": 1} and waits() == 0
+    assert states(dispatch) == {"planned": 1}
+    assert waits() == 0
 
 
 def test_urgent_and_audience_and_textless_dispatches_never_gather() -> None:
@@ -168,7 +172,8 @@ def test_stop_conditions_and_words_of_the_origin_hold_for_each_gathered_one() ->
     (message,) = MemoryBackend.outbox
     assert message.subject == "4 parcels"
     found = [message.html.index(f"<li>{one}</li>") for one in ("E0", "E2", "B0", "B1")]
-    assert found == sorted(found) and "E1" not in message.html
+    assert found == sorted(found)
+    assert "E1" not in message.html
     assert dict(DigestItem.objects.exclude(reason="").values_list("subject_ref", "reason")) == {
         "order:A1": "stopped"
     }
@@ -195,7 +200,8 @@ def test_secrets_of_what_is_gathered_are_never_kept() -> None:
     (row,) = plan_digests()
     assert unpack_and_show(digest, row) is not None
     kept = [crypto.decrypt(bytes(one.payload)) for one in MessageCopy.objects.filter(dispatch_id=digest.pk)]
-    assert kept and not any("pin-" in one for one in kept)
+    assert kept
+    assert not any("pin-" in one for one in kept)
 
 
 def test_after_an_outage_one_digest_has_what_several_would_have_had() -> None:

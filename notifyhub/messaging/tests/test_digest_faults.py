@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 TICK = (
     "-c",
-    "import django; django.setup(); from notifyhub.messaging.services.digests.closing import close_due_digests;"
+    "import django; django.setup();"
+    " from notifyhub.messaging.services.digests.closing import close_due_digests;"
     " print(close_due_digests())",
 )
 ENV = {"DJANGO_SETTINGS_MODULE": "notifyhub.settings"}
@@ -48,8 +49,11 @@ def assert_each_once(total: int) -> None:
     assert len(rows) == len(gathered) == total
     assert {row[:2] for row in rows} == gathered
     assert {row[2] for row in rows} == {State.GATHERED}
-    named = set(DispatchItem.objects.filter(dispatch__origin_kind="digest").values_list("dispatch_id", "item"))
-    assert {row[3:] for row in rows} == named and len(named) == PEOPLE
+    named = set(
+        DispatchItem.objects.filter(dispatch__origin_kind="digest").values_list("dispatch_id", "item")
+    )
+    assert {row[3:] for row in rows} == named
+    assert len(named) == PEOPLE
     assert set(Counter(row[3:] for row in rows).values()) == {ROUNDS}
     for dispatch in digests():
         plan_dispatch(dispatch_id=dispatch.pk)
@@ -63,7 +67,8 @@ def waiting_backends() -> int:
         # Within a transaction what was seen once would be seen for ever.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         return int(cursor.fetchone()[0])
 

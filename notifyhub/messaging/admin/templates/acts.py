@@ -202,7 +202,9 @@ def _gathering(post: Any) -> dict[str, Any]:
     try:
         at = time.fromisoformat(post.get("gather_at") or "09:00")
     except ValueError as error:
-        raise Refused(_("Write the time of day as hours and minutes, such as 09:00."), field="gather_at") from error
+        raise Refused(
+            _("Write the time of day as hours and minutes, such as 09:00."), field="gather_at"
+        ) from error
     return {
         "gather": post["gather"],
         "gather_at": at.replace(second=0, microsecond=0, tzinfo=None),

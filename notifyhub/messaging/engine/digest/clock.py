@@ -1,4 +1,4 @@
-"""When a bucket closes, by the customer's clock: a gap moves it forward, a fold closes it once, at the first."""
+"""When a bucket closes, by the customer's clock: a gap moves it forward, a fold closes it at the first."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 

@@ -88,6 +88,6 @@ def gathering_of(cursor: Any, dispatch: Dispatch, *, low: int, high: int) -> Gat
 
 def closes_of(gather: dict[str, Any], zone: str, *, after: datetime) -> list[tuple[str, datetime]]:
     """Return (how often, next close) for each way in which somebody in that zone may have it gathered."""
-    clock = {"at": time.fromisoformat(gather["at"]), "weekday": int(gather["weekday"])}
+    at, weekday = time.fromisoformat(gather["at"]), int(gather["weekday"])
     ways = dict.fromkeys((gather["every"], DAY, WEEK))
-    return [(every, next_close(after, zone_of(zone), every=every, **clock)) for every in ways]
+    return [(every, next_close(after, zone_of(zone), every=every, at=at, weekday=weekday)) for every in ways]

@@ -16,8 +16,8 @@ _HELD = """EXISTS (
       AND (h.ends_at IS NULL OR h.ends_at > statement_timestamp()))"""
 
 # The aliases: q (the digest item), qj (the dispatch it came from), d (its message in the ledger, as the stop
-# conditions know it). Of a part of the ledger that was filled since the last ANALYZE the database believes that
-# it is empty, and would read all of it for each row: the inner LIMIT keeps it a look-up by key.
+# conditions know it). Of a part of the ledger that was filled since the last ANALYZE the database believes
+# that it is empty, and would read all of it for each row: the inner LIMIT keeps it a look-up by key.
 SOURCES = """JOIN messaging_dispatch qj ON qj.id = q.dispatch_id
     CROSS JOIN LATERAL (
         SELECT r.* FROM messaging_delivery r
@@ -46,7 +46,7 @@ def why_not() -> str:
 
 
 def nothing_left() -> str:
-    """Return the stop condition of a digest's own message `d`: none of what it gathered is wanted any more."""
+    """Return the stop condition of a digest's own message `d`: nothing that it gathered is wanted any more."""
     return f"""NOT EXISTS (
         SELECT 1 FROM (
             SELECT w.* FROM messaging_digestitem w

@@ -67,12 +67,16 @@ buckets AS MATERIALIZED (
     GROUP BY 1, 2, 3, 4
 )"""
 
-_GROUPS = f"WITH {_BUCKETS} SELECT version, topic_id, chain::text, count(*) FROM buckets GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+_GROUPS = f"""
+WITH {_BUCKETS}
+SELECT version, topic_id, chain::text, count(*) FROM buckets GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
 
 # Subjects are told apart when doubled addresses are looked for, so several subjects have one of their own.
 _FILL = f"""
 WITH {_BUCKETS}, chosen AS (
-    SELECT b.* FROM buckets b WHERE b.version = %(version)s AND b.topic_id = %(topic)s AND b.chain = %(chain)s::jsonb
+    SELECT b.* FROM buckets b
+    WHERE b.version = %(version)s AND b.topic_id = %(topic)s AND b.chain = %(chain)s::jsonb
 ), moved AS (
     UPDATE messaging_digestitem t SET state = {State.GATHERED.value}, digest_id = %(dispatch)s,
         digest_item = m.leader, settled_at = statement_timestamp()

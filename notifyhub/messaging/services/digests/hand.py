@@ -44,9 +44,7 @@ def drop_waiting(*, customer_id: int, ids: Sequence[int], reason: str = "") -> i
     them waits."""
     found = _waiting_ids(customer_id, ids)
     rows = DigestItem.objects.filter(pk__in=found, state=State.WAITING)
-    dropped = rows.update(
-        state=State.DROPPED, reason=DigestItem.Reason.BY_STAFF, settled_at=timezone.now()
-    )
+    dropped = rows.update(state=State.DROPPED, reason=DigestItem.Reason.BY_STAFF, settled_at=timezone.now())
     audit.record(
         verb="drop_waiting_messages",
         obj=Customer.objects.get(pk=customer_id),

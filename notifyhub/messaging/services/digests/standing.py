@@ -11,7 +11,8 @@ State = DigestItem.State
 
 _WISHES = """
 UPDATE messaging_digestwish w SET customer_id = %(kept)s WHERE w.customer_id = %(merged)s
-AND NOT EXISTS (SELECT 1 FROM messaging_digestwish k WHERE k.customer_id = %(kept)s AND k.topic_id = w.topic_id)
+AND NOT EXISTS (
+    SELECT 1 FROM messaging_digestwish k WHERE k.customer_id = %(kept)s AND k.topic_id = w.topic_id)
 """
 
 

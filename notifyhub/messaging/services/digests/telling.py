@@ -56,7 +56,7 @@ def whereabouts(delivery: Delivery) -> Whereabouts | None:
     if item is None:
         return None
     digest = None
-    if item.digest_id is not None:
+    if item.digest_id is not None and item.digest_item is not None:
         rows = Delivery.objects.filter(dispatch_id=item.digest_id, dedup_key=item.digest_item)
         digest = rows.order_by("-step").first()
     return Whereabouts(item=item, digest=digest)

@@ -51,9 +51,7 @@ def set_wish(*, customer_id: int, topic: Topic, wish: str, source: str, proof: s
     if before == wish:
         return False
     now = timezone.now()
-    rows.update_or_create(
-        customer=customer, topic=topic, defaults={"wish": wish, "changed_at": now}
-    )
+    rows.update_or_create(customer=customer, topic=topic, defaults={"wish": wish, "changed_at": now})
     DigestWishRecord.objects.create(
         customer=customer,
         topic=topic,
@@ -79,7 +77,9 @@ def wishes_of(*, customer_id: int, topics: Sequence[Topic] | None = None) -> lis
     found = topics if topics is not None else list(Topic.objects.filter(pk__in=shown))
     wished = dict(DigestWish.objects.filter(customer_id=customer_id).values_list("topic_id", "wish"))
     return [
-        WishLine(topic=topic, wish=wished.get(topic.pk, Wish.TEMPLATE)) for topic in found if topic.pk in shown
+        WishLine(topic=topic, wish=wished.get(topic.pk, Wish.TEMPLATE))
+        for topic in found
+        if topic.pk in shown
     ]
 
 

@@ -10,8 +10,8 @@ from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.customers.services.audiences import compile_audience
-from notifyhub.messaging.engine.digest.wanted import ORIGIN as DIGEST
 from notifyhub.messaging.engine.chain_rules import DELIVERED, LONGEST_WAIT, UNTIL
+from notifyhub.messaging.engine.digest.wanted import ORIGIN as DIGEST
 from notifyhub.messaging.models import Template, TemplateVersion
 
 

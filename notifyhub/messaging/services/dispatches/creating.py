@@ -75,8 +75,8 @@ def create_dispatch(
 
     `chain` is the channels by step, and how long each but the last waits for what: [{"channel": "push",
     "wait": seconds, "until": "delivered" or "read"}, …]. `audience` is {"kind": "rule", "rule": …} or
-    {"kind": "items"} with `items`, or with `fill(dispatch_id)`, which writes the items itself by one statement and
-    returns how many. An `urgent` one does not wait for the end of quiet hours. Raises Refused
+    {"kind": "items"} with `items`, or with `fill(dispatch_id)`, which writes the items itself by one
+    statement and returns how many. An `urgent` one does not wait for the end of quiet hours. Raises Refused
     if the job cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one
     state.
     """

@@ -204,9 +204,15 @@ def _digest(content: Content, template: Template) -> list[Check]:
         for one in _check_text(digest_of(content), template, None)
         if one.level != OK
     ]
-    if not any(path.split("[")[0].split(".")[0] == ITEMS for path in variables_of_content(digest_of(content))):
+    if not any(
+        path.split("[")[0].split(".")[0] == ITEMS for path in variables_of_content(digest_of(content))
+    ):
         found.append(
-            Check(WARNING, _("The digest text never reads items: all digests say the same."), field="digest_body")
+            Check(
+                WARNING,
+                _("The digest text never reads items: all digests say the same."),
+                field="digest_body",
+            )
         )
     return found
 

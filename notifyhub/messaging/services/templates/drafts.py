@@ -88,7 +88,9 @@ def update_template(*, template_id: int, changes: dict[str, Any], version: int |
         _check_topic(message_class=template.message_class, topic=changes["topic"])
     if changes.get("gather", Gather.NEVER) != Gather.NEVER and template.message_class == TRANSACTIONAL:
         raise Refused(_("Transactional messages are never gathered."), field="gather")
-    if changes.get("gather", Gather.NEVER) not in Gather.values or changes.get("gather_weekday", 1) not in range(1, 8):
+    if changes.get("gather", Gather.NEVER) not in Gather.values or changes.get(
+        "gather_weekday", 1
+    ) not in range(1, 8):
         raise Refused(_("Choose how often its messages are gathered."), field="gather")
     rows = Template.objects.filter(pk=template_id)
     if version is not None:

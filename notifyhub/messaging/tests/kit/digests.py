@@ -17,7 +17,9 @@ ALONE = {"subject": "Order {{ order.number }}", "body": "<p>Order {{ order.numbe
 SEVERAL = "<ul>{% for item in items %}<li>{{ item.order.number }}</li>{% endfor %}</ul>"
 
 
-def gathering_version(*, every: str = "day", message_class: str = "informational", **changes: Any) -> TemplateVersion:
+def gathering_version(
+    *, every: str = "day", message_class: str = "informational", **changes: Any
+) -> TemplateVersion:
     """Return a published version whose messages are gathered, with a digest text for mail."""
     topic = make_topic(f"{message_class}-topic", message_class)
     number = Template.objects.count()
@@ -86,5 +88,3 @@ def plan_digests() -> list[Delivery]:
         plan_dispatch(dispatch_id=dispatch.pk)
     rows = Delivery.objects.filter(dispatch_id__in=[one.pk for one in digests()])
     return list(rows.order_by("dispatch_id", "id"))
-
-

@@ -46,7 +46,7 @@ def why_not() -> str:
 
 
 def nothing_left() -> str:
-    """Return the stop condition of a digest's own message `d`: nothing that it gathered is wanted any more."""
+    """Return the stop condition of a digest's own message `d`: nothing it gathered is wanted any more."""
     return f"""NOT EXISTS (
         SELECT 1 FROM (
             SELECT w.* FROM messaging_digestitem w

@@ -13,8 +13,8 @@ from notifyhub.messaging.models import Dispatch
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + gathered + open; delivered
-    is part of sent, and the gathered ones go in digests, which are dispatches of their own.
+    """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + gathered + open;
+    delivered is part of sent, and the gathered ones go in digests, which are dispatches of their own.
     People: people = reached + not_reached + people_open; reached got at least one message.
 
     `rate_per_second` and `ends_at` are None while nothing is being sent. `waiting` of the open ones wait for

@@ -30,6 +30,7 @@ TONES = {
     State.SKIPPED: "grey",
     State.EXPIRED: "grey",
     State.CANCELLED: "grey",
+    State.GATHERED: "blue",
 }
 
 
@@ -82,6 +83,7 @@ def certify(progress: Progress) -> Certificate:
         Line(code="skipped", label=_("Skipped"), count=progress.skipped, tone="grey"),
         Line(code="expired", label=_("Expired"), count=progress.expired, tone="grey"),
         Line(code="cancelled", label=_("Cancelled"), count=progress.cancelled, tone="grey"),
+        Line(code="gathered", label=_("Gathered into digests"), count=progress.gathered, tone="blue"),
         Line(code="planned", label=_("Not yet due"), count=progress.open, tone="blue"),
     ]
     always = {"sent", "failed", "unknown", "skipped", "planned"}

@@ -16,6 +16,7 @@ class MessagingConfig(AppConfig):
         from notifyhub.messaging import (
             customer_page,
             demo,
+            digests,
             doctor,
             navigation,
             origins,
@@ -35,6 +36,7 @@ class MessagingConfig(AppConfig):
         origins.register()
         register_backends()
         ticks.register()
+        digests.register()
         demo.register()
         doctor.register()
         restored.register()

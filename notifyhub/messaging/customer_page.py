@@ -1,4 +1,4 @@
-"""What messaging shows on a customer's page: entries of the timeline, and the last messages."""
+"""What messaging shows on a customer's page: entries of the timeline, the last messages, and what waits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.core.registry import Panel, TimelineEntry, customer_panels, customer_timeline, subject_messages
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.looks import CHANNEL_ICONS, STATE_TONES
-from notifyhub.messaging.models import Delivery, InboundMessage
+from notifyhub.messaging.models import Delivery, DigestWish, InboundMessage
+from notifyhub.messaging.services.digests.telling import waiting_for
+from notifyhub.messaging.services.digests.wishes import history_of, wishes_of
 from notifyhub.messaging.services.ledger import messages_about, messages_of
 from notifyhub.messaging.services.replies import replies_of
 
@@ -95,6 +97,21 @@ def last_messages(request: Any, customer: Any) -> str:
     return render_to_string("messaging/last_messages.html", context, request=request)
 
 
+def gathering(request: Any, customer: Any) -> str:
+    """Return the card's body: what waits to be gathered, and how often the customer wants what."""
+    user = request.user
+    context = {
+        "customer": customer,
+        "buckets": waiting_for(customer.pk, user),
+        "wishes": wishes_of(customer_id=customer.pk),
+        "told": history_of(customer_id=customer.pk),
+        "choices": DigestWish.Wish.choices,
+        "may_steer": user.has_perm("messaging.steer_digest"),
+        "may_wish": user.has_perm("messaging.change_digestwish"),
+    }
+    return render_to_string("messaging/digest/waiting.html", context, request=request)
+
+
 def register() -> None:
     """Hand them to the registries."""
     subject_messages.register("messages", about_subjects)
@@ -104,4 +121,9 @@ def register() -> None:
         "messages",
         Panel(title=_("Last messages"), render=last_messages, permission=PERMISSION, column="side"),
         order=30,
+    )
+    customer_panels.register(
+        "digests",
+        Panel(title=_("Waiting to be gathered"), render=gathering, permission=PERMISSION, column="side"),
+        order=35,
     )

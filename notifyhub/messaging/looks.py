@@ -33,6 +33,7 @@ STATE_TONES = {
     Delivery.State.SKIPPED: "grey",
     Delivery.State.EXPIRED: "grey",
     Delivery.State.CANCELLED: "grey",
+    Delivery.State.GATHERED: "blue",
 }
 DISPATCH_TONES = {
     Dispatch.State.SCHEDULED: "grey",

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.registry import Origin, origins
+from notifyhub.messaging.engine.digest.wanted import ORIGIN as DIGEST
 from notifyhub.messaging.models import Template
 from notifyhub.messaging.services.requests import ORIGIN as API
 from notifyhub.messaging.services.trials import ORIGIN
@@ -33,6 +34,7 @@ def resolve_keys(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 def register() -> None:
     """Hand the kinds to the registry."""
     origins.register(API, Origin(label=_("API"), resolve=resolve_keys, permission="staff.view_apikey"))
+    origins.register(DIGEST, Origin(label=_("Digest"), resolve=resolve_tests))
     origins.register(
         ORIGIN,
         Origin(

@@ -4,10 +4,20 @@ import json
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from notifyhub.core.registry import PersonalData, personal_data
 from notifyhub.customers.models.consent import Channel
-from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, InboundMessage, SendCount
+from notifyhub.messaging.models import (
+    Delivery,
+    DigestItem,
+    DigestWish,
+    DigestWishRecord,
+    Dispatch,
+    DispatchItem,
+    InboundMessage,
+    SendCount,
+)
 from notifyhub.messaging.rendering.variables import masked
 from notifyhub.messaging.services.copies import show_many
 
@@ -90,6 +100,58 @@ def erase_replies(customer_id: int) -> int:
     return rows.update(text=None, contact=None, contact_hash=None, masked="", provider_ref="")
 
 
+def export_waiting(customer_id: int) -> Any:
+    """Return which messages were gathered, and what became of them; what they say is with their dispatch."""
+    rows = DigestItem.objects.filter(customer_id=customer_id).select_related("topic")
+    return [
+        {
+            "topic": str(row.topic),
+            "subject": row.subject_ref,
+            "at": row.at,
+            "closes_at": row.closes_at,
+            "state": row.get_state_display(),
+            "reason": row.get_reason_display() if row.reason else "",
+        }
+        for row in rows
+    ]
+
+
+def erase_waiting(customer_id: int) -> int:
+    """Leave out what waits, and forget what the rest was about."""
+    rows = DigestItem.objects.filter(customer_id=customer_id)
+    rows.filter(state=DigestItem.State.WAITING).update(
+        state=DigestItem.State.DROPPED, reason=DigestItem.Reason.ERASED, settled_at=timezone.now()
+    )
+    return rows.update(subject_ref="")
+
+
+def export_wishes(customer_id: int) -> Any:
+    """Return how often the customer wanted what, with when and where they told it."""
+    rows = DigestWishRecord.objects.filter(customer_id=customer_id).select_related("topic")
+    return [
+        {"topic": str(row.topic), "wish": row.get_wish_display(), "at": row.at, "source": row.source}
+        for row in rows
+    ]
+
+
+def erase_wishes(customer_id: int) -> int:
+    """Delete the history of the wishes."""
+    return DigestWishRecord.objects.filter(customer_id=customer_id).delete()[0]
+
+
+def export_present_wishes(customer_id: int) -> Any:
+    """Return the wishes in force."""
+    rows = DigestWish.objects.filter(customer_id=customer_id).select_related("topic")
+    return [
+        {"topic": str(row.topic), "wish": row.get_wish_display(), "since": row.changed_at} for row in rows
+    ]
+
+
+def erase_present_wishes(customer_id: int) -> int:
+    """Delete the wishes."""
+    return DigestWish.objects.filter(customer_id=customer_id).delete()[0]
+
+
 def register() -> None:
     """Hand the handlers to the registry."""
     personal_data.register(
@@ -97,6 +159,17 @@ def register() -> None:
     )
     personal_data.register(
         Delivery._meta.label, PersonalData(export=export_messages, erase=erase_messages), order=60
+    )
+    personal_data.register(
+        DigestItem._meta.label, PersonalData(export=export_waiting, erase=erase_waiting), order=60
+    )
+    personal_data.register(
+        DigestWish._meta.label,
+        PersonalData(export=export_present_wishes, erase=erase_present_wishes),
+        order=60,
+    )
+    personal_data.register(
+        DigestWishRecord._meta.label, PersonalData(export=export_wishes, erase=erase_wishes), order=60
     )
     personal_data.register(
         SendCount._meta.label, PersonalData(export=export_counts, erase=erase_counts), order=60

@@ -9,6 +9,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from notifyhub.core.numbers import read_number
+from notifyhub.messaging.models import DigestWish
 from notifyhub.messaging.services.preferences import (
     ONE_CLICK,
     PAGE,
@@ -64,7 +65,7 @@ class UnsubscribePage(LinkPage):
             return self._page(request, token, None, status=status)
         with acting(CUSTOMER):
             if request.POST.get("act") == "save":
-                save_preferences(link=link, wanted=self._wanted(request))
+                save_preferences(link=link, wanted=self._wanted(request), wishes=self._wishes(request))
                 return self._page(request, token, link, saved=True, done=self._is_out(link))
             one_click = request.POST.get("List-Unsubscribe") == "One-Click"
             unsubscribe(link=link, source=ONE_CLICK if one_click else PAGE)
@@ -81,6 +82,16 @@ class UnsubscribePage(LinkPage):
         shown = ((read_number(one, digits=9), one in kept) for one in request.POST.getlist("shown"))
         return {number: wanted for number, wanted in shown if number is not None}
 
+    def _wishes(self, request: HttpRequest) -> dict[int, str]:
+        shown = request.POST.getlist("shown")
+        given = {read_number(one, digits=9): request.POST.get(f"wish_{one}", "") for one in shown}
+        # What no form of ours offers is not an answer.
+        return {
+            topic: wish
+            for topic, wish in given.items()
+            if topic is not None and wish in DigestWish.Wish.values
+        }
+
     def _is_out(self, link: Link) -> bool:
         return any(choice.topic == link.topic and not choice.wanted for choice in topic_choices(link=link))
 
@@ -94,12 +105,15 @@ class UnsubscribePage(LinkPage):
         done: bool = False,
         saved: bool = False,
     ) -> HttpResponse:
+        choices = topic_choices(link=link) if link else []
         context = {
             "token": token,
             "link": link,
             "done": done,
             "saved": saved,
             "unknown": link is None,
-            "choices": topic_choices(link=link) if link else [],
+            "choices": choices,
+            "link_wish": any(one.wish for one in choices),
+            "wishes": DigestWish.Wish.choices,
         }
         return render(request, "messaging/unsubscribe.html", context, status=status)

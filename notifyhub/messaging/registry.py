@@ -4,7 +4,7 @@
 
 `stop_conditions`: an SQL expression over alias `d` (the messaging_delivery row) that is true when the message
 must not go out any more. It is evaluated per row right before sending, so it should be an indexed look-up;
-a literal percent sign is written twice.
+a literal percent sign is written twice. One that is made of others is a function.
 
 `reply_takers`: `take(facts) -> (kind, id) | None`, asked about each reply of a customer that is plain text,
 in the transaction that works on it; the first that returns an origin keeps it.
@@ -20,7 +20,7 @@ from notifyhub.core.registry import Registry
 ItemVariables = Callable[[int, Sequence[int]], dict[int, dict[str, Any]]]
 
 item_variables: Registry[ItemVariables] = Registry()
-stop_conditions: Registry[str] = Registry()
+stop_conditions: Registry[str | Callable[[], str]] = Registry()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +48,8 @@ class ReplyFacts:
 ReplyTaker = Callable[[ReplyFacts], tuple[str, str] | None]
 
 reply_takers: Registry[ReplyTaker] = Registry()
+
+
+def read(fragment: str | Callable[[], str]) -> str:
+    """Return the SQL of a stop condition."""
+    return fragment if isinstance(fragment, str) else fragment()

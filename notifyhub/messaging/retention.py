@@ -57,7 +57,7 @@ def _drop_ledger(edge: datetime) -> int:
             cursor.execute(_ENDED, values)
             if not cursor.fetchone()[0]:
                 continue
-            for table in ("messaging_dispatchitem", "messaging_batch"):
+            for table in ("messaging_dispatchitem", "messaging_digestitem", "messaging_batch"):
                 while True:
                     cursor.execute(_LEFT.format(table=table), values)
                     if not cursor.rowcount:

@@ -29,18 +29,20 @@ GRANTS = [
         for role in (roles.MARKETING_EDITOR, roles.CONTENT_EDITOR)
     ),
     *(
-        RoleGrant(role=role, permissions=("messaging.settle_delivery",))
+        RoleGrant(role=role, permissions=("messaging.settle_delivery", "messaging.steer_digest"))
         for role in (roles.SENIOR_AGENT, roles.SERVICE_LEAD)
     ),
     *(
         RoleGrant(role=role, permissions=("messaging.reply_in_sandbox",))
         for role in (*roles.MARKETING, *roles.SERVICE, roles.OPERATIONS)
     ),
+    *(RoleGrant(role=role, permissions=("messaging.change_digestwish",)) for role in roles.SERVICE),
     RoleGrant(
         role=roles.OPERATIONS,
         permissions=(
             "messaging.control_dispatch",
             "messaging.settle_delivery",
+            "messaging.steer_digest",
             *STEER,
             "messaging.view_provideraccount",
             "messaging.add_provideraccount",

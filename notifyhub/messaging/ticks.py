@@ -19,6 +19,7 @@ from notifyhub.messaging.migrations._sql import GUESS_DISPATCHES, LEAF_OPTIONS, 
 from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.retention import MONTHLY, drop_old_partitions
+from notifyhub.messaging.services.digests.closing import close_due_digests
 from notifyhub.messaging.services.punctuality import roll_up
 from notifyhub.messaging.services.punctuality.rolling import fold_tallies
 from notifyhub.messaging.services.receipts import drop_old_receipts, look_up_due, match_receipts
@@ -75,6 +76,7 @@ def register() -> None:
         ("messaging.forget_receipts", drop_old_receipts, 3600, _("Delete receipts after seven days")),
         ("messaging.ring", ring_for_due_work, every, _("Wake the workers for what is due")),
         ("messaging.chain", look_at_due, every, _("See whether a next step is needed")),
+        ("messaging.digest", close_due_digests, every, _("Close the digests that are due")),
         ("messaging.finish", finish_dispatches, every, _("Count dispatches and end those that are done")),
         (
             "messaging.partitions",

@@ -7,7 +7,7 @@
   let saved = snapshot();
 
   function field(name) { return form.elements[name] ? form.elements[name].value : ""; }
-  function snapshot() { return ["subject", "preheader", "body"].map(field).join("\u0000"); }
+  function snapshot() { return ["subject", "preheader", "body", "digest_subject", "digest_body"].map(field).join("\u0000"); }
 
   function showMail() {
     const mail = document.getElementById("st-mail");
@@ -41,7 +41,7 @@
 
   let last = body;
   form.addEventListener("focusin", function (event) {
-    if (event.target.matches("#st-subject, #st-preheader, #st-body")) last = event.target;
+    if (event.target.matches("#st-subject, #st-preheader, #st-body, #st-digest_subject, #st-digest_body")) last = event.target;
   });
   function changed() { last.dispatchEvent(new Event("input", { bubbles: true })); }
 

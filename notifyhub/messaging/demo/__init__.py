@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from notifyhub.core.registry import demo_loaders
 from notifyhub.customers.models import Topic
+from notifyhub.messaging.demo import digests
 from notifyhub.messaging.demo.limits import lift_limits, set_limits
 from notifyhub.messaging.demo.orders import load_order_messages
 from notifyhub.messaging.demo.reactions import load_own_events, load_reactions
@@ -69,4 +70,5 @@ def register() -> None:
     demo_loaders.register("messaging without limits", lift_limits, order=5)
     demo_loaders.register("messaging", load, order=20)
     demo_loaders.register("reactions", react, order=45)
+    demo_loaders.register("messaging digests", digests.load, order=22)
     demo_loaders.register("messaging limits", set_limits, order=50)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-COLUMNS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled")
+COLUMNS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "gathered")
 
 _SUMS = f"""
 SELECT b.dispatch_id,
@@ -64,6 +64,7 @@ class Counts:
     unknown: int = 0
     expired: int = 0
     cancelled: int = 0
+    gathered: int = 0
     batches_open: bool = False
     checks_open: int = 0
     next_check_at: datetime | None = None
@@ -73,7 +74,7 @@ class Counts:
     def open(self) -> int:
         """Return how many rows are not in a final state yet."""
         ended = self.sent + self.failed + self.skipped + self.unknown + self.expired + self.cancelled
-        return self.planned - ended
+        return self.planned - ended - self.gathered
 
 
 def count_dispatches(ids: list[int]) -> dict[int, Counts]:

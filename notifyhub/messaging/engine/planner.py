@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells
+from notifyhub.messaging.engine.digest.gathering import NO_GATHERING, gathering_of
 from notifyhub.messaging.engine.gates import gates_of
 from notifyhub.messaging.engine.plan_limits import Clock, clocks_of
 from notifyhub.messaging.engine.plan_range import Range, all_zones, know_tables, last_id, next_range
 from notifyhub.messaging.engine.plan_sql import Gates, judged_sql
 from notifyhub.messaging.engine.quiet import QUIET
-from notifyhub.messaging.models import Batch, DeliveryEvent, Dispatch
+from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch
 
 logger = logging.getLogger(__name__)
 
@@ -24,23 +25,23 @@ BATCH_ROWS = 500
 PLAN_AHEAD = timedelta(minutes=2)
 
 _INSERT = """
-{judged},
+{judged},{sorting}
 numbered AS (
     -- Sendable rows come first and stand densely by channel and send time: a batch is simply lo..hi.
     SELECT j.*, %(base)s + row_number() OVER (
         ORDER BY (j.reason <> ''), j.channel, j.send_at, j.dedup_key) - 1 AS id
-    FROM judged j
+    FROM {source} j
 ),
 written AS (
     INSERT INTO messaging_delivery (dispatch_id, id, customer_id, contact_id, dedup_key, step, channel,
                                     send_at, state, reason, settled_at)
     SELECT %(dispatch)s, id, customer_id, contact_id, dedup_key, place, channel,
            CASE WHEN reason = '' THEN send_at ELSE %(send_at)s END,
-           CASE WHEN reason = '' THEN 0 ELSE %(skipped)s END, reason,
+           CASE WHEN reason = '' THEN 0 ELSE {state} END, reason,
            CASE WHEN reason = '' THEN NULL ELSE statement_timestamp() END
     FROM numbered
     RETURNING channel, reason, send_at, id, step
-){events}
+){waiting}{events}
 SELECT channel, reason, send_at, count(*), min(id), max(id), min(step) FROM written
 GROUP BY channel, reason, send_at
 """
@@ -160,8 +161,17 @@ def _write(cursor: Any, dispatch: Dispatch, gates: Gates, found: Range, *, base:
     earlier = dispatch.plan_until is not None
     judged, params = _judged(gates, low=found.low, high=found.last, earlier=earlier, zones=found.zones)
     events = _EVENTS if gates.has_zones else ""
+    gathering = gathering_of(cursor, dispatch, low=found.low, high=found.last) or NO_GATHERING
     cursor.execute(
-        _INSERT.format(judged=judged, events=events), {**params, "base": base, "send_at": dispatch.send_at}
+        _INSERT.format(
+            judged=judged,
+            events=events,
+            sorting=gathering.sorting,
+            source=gathering.source,
+            state=gathering.state,
+            waiting=gathering.waiting,
+        ),
+        {**params, **gathering.params, "base": base, "send_at": dispatch.send_at},
     )
     skipped: list[tuple[str, int, int, int]] = []
     for channel, reason, send_at, count, first, last, step in cursor.fetchall():
@@ -189,11 +199,12 @@ def _write(cursor: Any, dispatch: Dispatch, gates: Gates, found: Range, *, base:
 
 
 def _note_skipped(dispatch: Dispatch, skipped: list[tuple[str, int, int, int]]) -> None:
-    """Count the skipped rows of a range in a batch that is done from the start."""
+    """Count the skipped and gathered rows of a range in a batch that is done from the start."""
     reasons: dict[str, int] = {}
     for reason, count, _first, _last in skipped:
         reasons[reason] = reasons.get(reason, 0) + count
     low, high = min(row[2] for row in skipped), max(row[3] for row in skipped)
+    gathered = reasons.get(Delivery.Reason.GATHERED, 0)
     Batch.objects.create(
         dispatch=dispatch,
         channel=dispatch.chain[0]["channel"],
@@ -204,7 +215,8 @@ def _note_skipped(dispatch: Dispatch, skipped: list[tuple[str, int, int, int]]) 
         open_to=high,
         not_before=dispatch.send_at,
         state=Batch.State.DONE,
-        skipped=sum(reasons.values()),
+        skipped=sum(reasons.values()) - gathered,
+        gathered=gathered,
         reasons=reasons,
     )
 

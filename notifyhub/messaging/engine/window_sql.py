@@ -14,7 +14,7 @@ from notifyhub.messaging.engine.lease import UNHALTED, LeasedBatch
 from notifyhub.messaging.engine.plan_sql import SUBJECT_HOLD_EXEMPT
 from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.models import Delivery
-from notifyhub.messaging.registry import stop_conditions
+from notifyhub.messaging.registry import read, stop_conditions
 
 Reason = Delivery.Reason
 State = Delivery.State
@@ -44,7 +44,9 @@ def _stops() -> tuple[str, dict[str, Any]]:
     branches, params = [], {}
     for number, (kind, fragment) in enumerate(stop_conditions.items()):
         params[f"stop_{number}"] = kind
-        branches.append(f"WHEN j.origin_kind = %(stop_{number})s AND ({fragment}) THEN '{Reason.STOPPED}'")
+        branches.append(
+            f"WHEN j.origin_kind = %(stop_{number})s AND ({read(fragment)}) THEN '{Reason.STOPPED}'"
+        )
     return " ".join(branches), params
 
 

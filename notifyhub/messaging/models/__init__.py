@@ -1,5 +1,6 @@
 """Messaging models."""
 
+from notifyhub.messaging.models.digest import DigestItem, DigestWish, DigestWishRecord
 from notifyhub.messaging.models.dispatch import Attachment, Batch, Dispatch, DispatchItem
 from notifyhub.messaging.models.inbound import InboundReceipt
 from notifyhub.messaging.models.ledger import Delivery, DeliveryEvent, MessageCopy
@@ -25,6 +26,9 @@ __all__ = [
     "Content",
     "Delivery",
     "DeliveryEvent",
+    "DigestItem",
+    "DigestWish",
+    "DigestWishRecord",
     "Dispatch",
     "DispatchItem",
     "Halt",

@@ -79,6 +79,9 @@ class Dispatch(models.Model):
     audience = models.JSONField(_("audience"), default=dict)
     subject_ref = models.CharField(_("subject"), max_length=80, blank=True)
     urgent = models.BooleanField(_("urgent"), default=False, db_default=False)
+    # How its messages are gathered: {"every", "at", "weekday"}, as the template said when it was accepted;
+    # null for those that never are.
+    gather = models.JSONField(_("gathered"), null=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PLANNING)
     pause_reason = models.CharField(_("why paused"), max_length=200, blank=True)
     send_at = models.DateTimeField(_("send at"))
@@ -98,6 +101,7 @@ class Dispatch(models.Model):
     unknown = models.BigIntegerField(_("unknown"), default=0)
     expired = models.BigIntegerField(_("expired"), default=0)
     cancelled = models.BigIntegerField(_("cancelled"), default=0)
+    gathered = models.BigIntegerField(_("gathered"), default=0, db_default=0)
     # Why rows were skipped or failed: {reason: rows}.
     reasons = models.JSONField(_("reasons"), default=dict)
     # How many rows of a reason somebody accepted by letting it go on: {reason: rows}.
@@ -243,6 +247,7 @@ class Batch(models.Model):
     delivered = models.IntegerField(_("delivered"), default=0)
     expired = models.IntegerField(_("expired"), default=0)
     cancelled = models.IntegerField(_("cancelled"), default=0)
+    gathered = models.IntegerField(_("gathered"), default=0, db_default=0)
     reasons = models.JSONField(_("reasons"), default=dict)
     deferred = models.IntegerField(_("put off"), default=0)
     # What its rows wait for until `not_before`, if it is not a retry: "quiet" hours.

@@ -29,6 +29,8 @@ class Delivery(models.Model):
         SKIPPED = 90, _("Skipped")
         EXPIRED = 91, _("Expired")
         CANCELLED = 92, _("Cancelled")
+        # It goes with others in a digest, which is a message of its own.
+        GATHERED = 93, _("Gathered")
 
     class Reason(models.TextChoices):
         """Why a message was not sent, or failed."""
@@ -47,6 +49,7 @@ class Delivery(models.Model):
         SUBJECT_GAP = "subject_gap", _("Too soon after the last about this subject")
         SUBJECT_MAX = "subject_max", _("Often enough about this subject")
         READ = "read", _("Read on another channel")
+        GATHERED = "gathered", _("Gathered into a digest")
         NO_CONTENT = "no_content", _("No text for this channel")
         STOPPED = "stopped", _("No longer due")
         RENDER_ERROR = "render_error", _("Text could not be filled in")

@@ -1,5 +1,7 @@
 """What is said: a template, its frozen versions, their text by channel and language."""
 
+from datetime import time
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,7 +15,27 @@ from notifyhub.staff.models import Team, User
 
 
 class Template(models.Model):
-    """A named message that staff choose by name and programs by key."""
+    """A named message that staff choose by name and programs by key.
+
+    `gather` says whether its messages may be gathered into a digest, and when that closes by the customer's
+    clock; `gather_at` and `gather_weekday` hold as well for customers who wish to have them daily or weekly.
+    """
+
+    class Gather(models.TextChoices):
+        NEVER = "never", _("Never")
+        HOUR = "hour", _("Hourly")
+        DAY = "day", _("Daily")
+        WEEK = "week", _("Weekly")
+
+    WEEKDAYS = (
+        (1, _("Monday")),
+        (2, _("Tuesday")),
+        (3, _("Wednesday")),
+        (4, _("Thursday")),
+        (5, _("Friday")),
+        (6, _("Saturday")),
+        (7, _("Sunday")),
+    )
 
     key = models.SlugField(_("key"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=120)
@@ -31,6 +53,11 @@ class Template(models.Model):
         db_default=True,
         help_text=_("Links lead through this house, which counts clicks; never in transactional messages."),
     )
+    gather = models.CharField(
+        _("gathered"), max_length=5, choices=Gather, default=Gather.NEVER, db_default="never"
+    )
+    gather_at = models.TimeField(_("at"), default=time(9), db_default=time(9))
+    gather_weekday = models.PositiveSmallIntegerField(_("on"), choices=WEEKDAYS, default=1, db_default=1)
     archived_at = models.DateTimeField(_("archived at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
@@ -46,7 +73,12 @@ class Template(models.Model):
                 name="messaging_template_topic_unless_transactional",
                 condition=Q(message_class="transactional") | Q(topic__isnull=False),
                 violation_error_message=_("Choose a topic; only transactional messages go without one."),
-            )
+            ),
+            models.CheckConstraint(
+                name="messaging_template_gathers_no_transactional",
+                condition=Q(gather="never") | ~Q(message_class="transactional"),
+                violation_error_message=_("Transactional messages are never gathered."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,6 +143,12 @@ class Content(models.Model):
     preheader = models.CharField(_("preview line"), max_length=200, blank=True)
     body = models.TextField(_("text"))
     compiled = models.TextField(_("compiled text"), blank=True)
+    # What is said for several at once; `items` and `count` are its variables.
+    digest_subject = models.CharField(
+        _("digest subject"), max_length=200, blank=True, default="", db_default=""
+    )
+    digest_body = models.TextField(_("digest text"), blank=True, default="", db_default="")
+    digest_compiled = models.TextField(_("compiled digest text"), blank=True, default="", db_default="")
     variables = ArrayField(models.CharField(max_length=120), default=list, verbose_name=_("variables"))
     version = models.PositiveIntegerField(_("version"), default=1)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)

@@ -10,6 +10,7 @@ from typing import Any
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.channels.base import Page
 from notifyhub.messaging.models import Content, Dispatch, TemplateVersion
+from notifyhub.messaging.rendering.digest import ITEMS, MARK, digest_of
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.rendering.links import VARIABLE, plain_links
@@ -78,14 +79,22 @@ class _Cell:
             self.text = Part(html_to_text(source))
         else:
             self.text = Part(content.body if draft else content.compiled or content.body)
+        self.several = _Cell(digest_of(content), draft=draft) if content.digest_body else None
 
     def render(self, variables: dict[str, Any], *, page: bool) -> Rendered:
+        if variables.get(MARK):
+            return self._several(variables, page=page)
         subject = one_line(self.subject.render(variables))
         text = few_blanks(self.text.render(variables))
         if self.html is None:
             return Rendered(subject, text)
         found = self.html.page(variables) if page else None
         return Rendered(subject, text, None if found else self.html.render(variables), found)
+
+    def _several(self, variables: dict[str, Any], *, page: bool) -> Rendered:
+        if self.several is None or not variables.get(ITEMS):
+            raise RenderError("There is nothing to gather, or no digest text.")
+        return self.several.render({**variables, MARK: False}, page=page)
 
 
 class Program:

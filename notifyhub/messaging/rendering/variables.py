@@ -6,6 +6,7 @@ from typing import Any
 
 from notifyhub.customers.models import Customer
 from notifyhub.customers.services.traits.reading import sample_values, trait_values
+from notifyhub.messaging.rendering.digest import ITEMS, MARK
 
 # The columns of customers_customer that `customer_variables` reads.
 COLUMNS = ("name", "city", "external_id", "attributes", "tags")
@@ -44,13 +45,19 @@ def variables_of(customer: Customer) -> dict[str, Any]:
 def secret_names(variables: Mapping[str, Any]) -> set[str]:
     """Return the top-level names that are secret: `secret_…`, and those listed under `_secret`."""
     listed = variables.get(SECRET_LIST) or ()
-    return {name for name in variables if name.startswith(SECRET_PREFIX)} | set(listed)
+    found = {name for name in variables if name.startswith(SECRET_PREFIX)} | set(listed)
+    if variables.get(MARK) and any(secret_names(one) for one in variables[ITEMS]):
+        found.add(ITEMS)
+    return found
 
 
 def masked(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the variables with every secret replaced by dots, for what is stored or shown."""
     secret = secret_names(variables)
-    return {name: MASK if name in secret else value for name, value in variables.items()}
+    known = {name: MASK if name in secret else value for name, value in variables.items()}
+    if variables.get(MARK):
+        known[ITEMS] = [masked(one) for one in variables[ITEMS]]
+    return known
 
 
 def missing(paths: list[str], variables: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from notifyhub.customers.models.consent import Channel, Decision, MessageClass
 from notifyhub.customers.services.consents import record_consent
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE
+from notifyhub.messaging.services.digests.wishes import set_wish, wishes_of
 
 ONE_CLICK = "one_click"
 PAGE = "unsubscribe_page"
@@ -55,6 +56,8 @@ class TopicChoice:
 
     topic: Topic
     wanted: bool
+    # How often, where this topic is gathered; "" where it never is.
+    wish: str = ""
 
 
 def read_numbers(token: str) -> tuple[int, int] | None:
@@ -158,7 +161,8 @@ def topic_choices(*, link: Link) -> list[TopicChoice]:
             "topic_id", "decision"
         )
     )
-    topics = Topic.objects.filter(active=True).exclude(message_class=MessageClass.TRANSACTIONAL)
+    topics = list(Topic.objects.filter(active=True).exclude(message_class=MessageClass.TRANSACTIONAL))
+    wishes = {line.topic.pk: line.wish for line in wishes_of(customer_id=link.customer.pk, topics=topics)}
     return [
         TopicChoice(
             topic=topic,
@@ -166,19 +170,32 @@ def topic_choices(*, link: Link) -> list[TopicChoice]:
             wanted=decided.get(topic.pk) == Decision.OPT_IN
             if topic.message_class == MessageClass.PROMOTIONAL
             else decided.get(topic.pk) != Decision.OPT_OUT,
+            wish=wishes.get(topic.pk, ""),
         )
         for topic in topics
     ]
 
 
 @transaction.atomic
-def save_preferences(*, link: Link, wanted: Mapping[int, bool]) -> int:
-    """Record what changed among the topics shown ({topic id: wanted}); return how many changed."""
+def save_preferences(
+    *, link: Link, wanted: Mapping[int, bool], wishes: Mapping[int, str] | None = None
+) -> int:
+    """Record what changed among the topics shown ({topic id: wanted}, {topic id: how often}); return how many
+    answers changed."""
     if link.customer is None:
         return 0
     Customer.objects.select_for_update().get(pk=link.customer.pk)
     changed = 0
     for choice in topic_choices(link=link):
+        often = (wishes or {}).get(choice.topic.pk)
+        if often and choice.wish and often != choice.wish:
+            changed += set_wish(
+                customer_id=link.customer.pk,
+                topic=choice.topic,
+                wish=often,
+                source=PAGE,
+                proof=f"message {link.dispatch_id}-{link.delivery_id}",
+            )
         wish = wanted.get(choice.topic.pk)
         if wish is None or wish == choice.wanted:
             continue

@@ -1,6 +1,7 @@
 """What a text looks like for one customer, before anything is sent."""
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,16 @@ from django.utils.translation import gettext as _
 from notifyhub.customers.models import Customer
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Content, SenderIdentity, SendingPolicy, Template, TemplateVersion
+from notifyhub.messaging.rendering.digest import several
 from notifyhub.messaging.rendering.environment import RenderError
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE
 from notifyhub.messaging.rendering.program import Rendered, program_of
 from notifyhub.messaging.rendering.variables import missing, variables_of
 from notifyhub.messaging.services.templates.checks import Check, check_content, variables_of_content
 from notifyhub.messaging.services.templates.sms import SmsSize, measure, with_signature
+
+SAMPLE_ITEMS = 3
+_OF_ITEM = re.compile(r"\bitem\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,9 @@ class Preview:
     size: SmsSize | None = None
     size_abroad: SmsSize | None = None
     identity: SenderIdentity | None = None
+    # The digest text with three sample items; None where there is none, or it cannot be filled in.
+    digest: Rendered | None = None
+    digest_error: str = ""
 
 
 def identity_for(*, channel: str, message_class: str) -> SenderIdentity | None:
@@ -71,8 +79,9 @@ def _value(variables: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _with_samples(variables: dict[str, Any], paths: list[str]) -> dict[str, Any]:
-    """Return the variables with “‹number›” for what only a real message knows, such as order.number."""
+def _with_samples(variables: dict[str, Any], paths: list[str], mark: str = "") -> dict[str, Any]:
+    """Return the variables with “‹number›”, and `mark` in it, for what only a real message knows, such as
+    order.number."""
     filled = dict(variables)
     for path in paths:
         keys = path.replace("[", ".").replace("]", "").split(".")
@@ -83,7 +92,7 @@ def _with_samples(variables: dict[str, Any], paths: list[str]) -> dict[str, Any]
             known = place.get(key)
             place[key] = known if isinstance(known, dict) else {}
             place = place[key]
-        place.setdefault(keys[-1], f"‹{keys[-1]}›")
+        place.setdefault(keys[-1], f"‹{keys[-1]}{mark}›")
     return filled
 
 
@@ -111,11 +120,19 @@ def preview_content(
         )
         for path in paths
     ]
+    digest, digest_error = _preview_digest(content, known)
     try:
         program = program_of([content], draft=True)
         rendered = program.render(channel=content.channel, language=content.language, variables=variables)
     except RenderError as error:
-        return Preview(rendered=None, error=str(error), checks=checks, variables=lines, identity=identity)
+        return Preview(
+            rendered=None,
+            error=str(error),
+            checks=checks,
+            variables=lines,
+            identity=identity,
+            digest_error=digest_error,
+        )
     size = abroad = None
     if content.channel == Channel.SMS:
         signature = identity.signature if identity else ""
@@ -131,4 +148,22 @@ def preview_content(
         size=size,
         size_abroad=abroad,
         identity=identity,
+        digest=digest,
+        digest_error=digest_error,
     )
+
+
+def _preview_digest(content: Content, known: dict[str, Any]) -> tuple[Rendered | None, str]:
+    """Return the digest text with three sample items, or what stands against filling it in."""
+    if not content.digest_body.strip():
+        return None, ""
+    paths = [path for path in variables_of_content(content) if path.split(".")[0].split("[")[0] not in known]
+    # What the text reads of each of the items; `item` is what everybody calls one.
+    paths += _OF_ITEM.findall(content.digest_body + content.digest_subject)
+    items = [_with_samples({}, paths, mark=f" {number}") for number in range(1, SAMPLE_ITEMS + 1)]
+    variables = {**known, UNSUBSCRIBE_VARIABLE: "https://example.com/u/sample", **several(items)}
+    try:
+        program = program_of([content], draft=True)
+        return program.render(channel=content.channel, language=content.language, variables=variables), ""
+    except RenderError as error:
+        return None, str(error)

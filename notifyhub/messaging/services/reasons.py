@@ -165,6 +165,9 @@ def explain(*, delivery: Delivery, customer: str, finding: str = "", detour: str
         return Explanation(
             tone="grey", sentence=_("It was not sent in time and had expired at %(at)s.") % facts
         )
+    if state == State.GATHERED:
+        sentence = _("It was not sent alone: it is gathered with others into a digest.")
+        return Explanation(tone="blue", sentence=sentence)
     if state == State.CANCELLED:
         return Explanation(tone="grey", sentence=_("The dispatch was cancelled before its turn came."))
     sentence = _("It could not be sent: %(why)s.") % {**facts, "why": why or _("the provider refused it")}

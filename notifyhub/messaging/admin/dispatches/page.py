@@ -54,6 +54,7 @@ def state_rows(dispatch: Dispatch, counts: Progress) -> list[tuple[Any, int, str
         (_("Skipped"), counts.skipped, "grey", Delivery.State.SKIPPED),
         (_("Expired"), counts.expired, "grey", Delivery.State.EXPIRED),
         (_("Cancelled"), counts.cancelled, "grey", Delivery.State.CANCELLED),
+        (_("Gathered into digests"), counts.gathered, "blue", Delivery.State.GATHERED),
         (_("Not sent yet"), counts.open, "blue", Delivery.State.PLANNED),
     ]
     return [(label, count, tone, f"{ledger}{int(state)}") for label, count, tone, state in rows]
@@ -69,6 +70,8 @@ def live_context(request: HttpRequest, dispatch: Dispatch) -> dict[str, Any]:
             f"{reverse('admin:messaging_delivery_changelist')}?dispatch={dispatch.pk}&reason={reason}",
         )
         for reason, count in sorted(counts.by_reason.items(), key=lambda pair: -pair[1])
+        # These were not kept back: they have a line of their own above.
+        if reason != Delivery.Reason.GATHERED
     ]
     held = what_holds(dispatch) if counts.open or dispatch.state == State.PLANNING else []
     return {

@@ -16,6 +16,7 @@ from notifyhub.messaging.looks import CHANNEL_ICONS, CLASS_TONES, STATE_TONES
 from notifyhub.messaging.models import Delivery, DeliveryEvent, Dispatch, Link, ProviderAccount
 from notifyhub.messaging.services.chains import LeftOut, Told, steps_left_out, tell_steps
 from notifyhub.messaging.services.copies import unpack_and_show
+from notifyhub.messaging.services.digests.telling import gathered_by, whereabouts
 from notifyhub.messaging.services.findings import (
     answer_words,
     detour_words,
@@ -172,6 +173,8 @@ class MessagePage(PageMixin, TemplateView):
             steps=steps,
             replies=self._replies(delivery),
             told=_chain_of(dispatch, delivery),
+            whereabouts=whereabouts(delivery),
+            gathered=gathered_by(dispatch, delivery, self.request.user),
             same=neighbours_with_same_reason(delivery),
             may_settle=delivery.state == Delivery.State.UNKNOWN
             and self.request.user.has_perm("messaging.settle_delivery"),

@@ -1,5 +1,6 @@
 """What the studio does: each view checks a permission and calls one service."""
 
+from datetime import time
 from typing import Any
 
 from django.contrib import messages
@@ -77,6 +78,8 @@ class SaveText(Act):
             preheader=post.get("preheader", ""),
             # Browsers send CRLF; a template keeps its lines as they were typed.
             body=post.get("body", "").replace("\r\n", "\n"),
+            digest_subject=post.get("digest_subject"),
+            digest_body=post["digest_body"].replace("\r\n", "\n") if "digest_body" in post else None,
             version=read_number(post.get("version"), digits=9) or 0,
             author=request.user,  # type: ignore[arg-type]
         )
@@ -185,12 +188,29 @@ class Settings(Act):
             ).first()
         if "tracking_shown" in post:
             changes["track_links"] = "track_links" in post
+        if "gather" in post:
+            changes |= _gathering(post)
         service.update_template(
             template_id=template.pk,
             changes=changes,
             version=read_number(post.get("expected_version"), digits=9),
         )
         return _("Saved.")
+
+
+def _gathering(post: Any) -> dict[str, Any]:
+    """Return how often its messages are gathered, as the form says; raise Refused for what is no time."""
+    try:
+        at = time.fromisoformat(post.get("gather_at") or "09:00")
+    except ValueError as error:
+        raise Refused(
+            _("Write the time of day as hours and minutes, such as 09:00."), field="gather_at"
+        ) from error
+    return {
+        "gather": post["gather"],
+        "gather_at": at.replace(second=0, microsecond=0, tzinfo=None),
+        "gather_weekday": read_number(post.get("gather_weekday"), digits=9) or 0,
+    }
 
 
 class TestSend(Act):

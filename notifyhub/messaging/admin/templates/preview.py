@@ -54,6 +54,8 @@ def typed_content(request: HttpRequest) -> Content:
         subject=post.get("subject", "")[:200],
         preheader=post.get("preheader", "")[:200],
         body=post.get("body", "")[:BODY_LENGTH],
+        digest_subject=post.get("digest_subject", "")[:200],
+        digest_body=post.get("digest_body", "")[:BODY_LENGTH],
     )
 
 

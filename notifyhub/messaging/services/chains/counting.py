@@ -16,7 +16,7 @@ SELECT b.channel,
        coalesce(sum(b.hi - b.lo + 1) FILTER (WHERE b.ids IS NULL AND NOT b.chained), 0)::bigint AS began,
        sum(b.sent)::bigint AS sent, sum(b.delivered)::bigint AS delivered, sum(b.failed)::bigint AS failed,
        sum(b.skipped)::bigint AS skipped, sum(b.unknown)::bigint AS unknown,
-       (sum(b.expired) + sum(b.cancelled))::bigint AS dropped,
+       (sum(b.expired) + sum(b.cancelled) + sum(b.gathered))::bigint AS dropped,
        count(b.check_at) AS checks_open, min(b.check_at) AS next_check_at
 FROM messaging_batch b WHERE b.dispatch_id = %s GROUP BY b.channel
 """

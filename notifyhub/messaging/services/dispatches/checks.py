@@ -11,7 +11,8 @@ from notifyhub.customers.models import Topic
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.customers.services.audiences import compile_audience
 from notifyhub.messaging.engine.chain_rules import DELIVERED, LONGEST_WAIT, UNTIL
-from notifyhub.messaging.models import TemplateVersion
+from notifyhub.messaging.engine.digest.wanted import ORIGIN as DIGEST
+from notifyhub.messaging.models import Template, TemplateVersion
 
 
 def check_content(*, template_version: TemplateVersion | None, text: dict[str, str] | None) -> None:
@@ -108,6 +109,32 @@ def check_class(*, message_class: str, topic: Topic | None) -> None:
         raise Refused(_("Choose a topic; only transactional messages go without one."), field="topic")
     if topic is not None and topic.message_class != message_class:
         raise Refused(_("This topic belongs to another message class."), field="topic")
+
+
+def gather_of(
+    template_version: TemplateVersion | None,
+    *,
+    topic: Topic | None,
+    audience: dict[str, Any],
+    urgent: bool,
+    origin: str,
+) -> dict[str, Any] | None:
+    """Return how the messages of such a dispatch are gathered; None if each goes alone.
+
+    Only named recipients are gathered, and only with a version that has a digest text for each of its texts.
+    """
+    if template_version is None or topic is None or urgent or origin == DIGEST or audience["kind"] != "items":
+        return None
+    template = template_version.template
+    if template.gather == Template.Gather.NEVER or topic.message_class == MessageClass.TRANSACTIONAL:
+        return None
+    if template_version.contents.filter(digest_body="").exists():
+        return None
+    return {
+        "every": template.gather,
+        "at": f"{template.gather_at:%H:%M}",
+        "weekday": template.gather_weekday,
+    }
 
 
 def check_audience(*, audience: dict[str, Any], items: Sequence[Any]) -> None:

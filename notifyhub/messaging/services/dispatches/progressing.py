@@ -13,8 +13,9 @@ from notifyhub.messaging.models import Dispatch
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + open; delivered is part
-    of sent. People: people = reached + not_reached + people_open; reached got at least one message.
+    """Messages: planned = sent + failed + skipped + unknown + expired + cancelled + gathered + open;
+    delivered is part of sent, and the gathered ones go in digests, which are dispatches of their own.
+    People: people = reached + not_reached + people_open; reached got at least one message.
 
     `rate_per_second` and `ends_at` are None while nothing is being sent. `waiting` of the open ones wait for
     the end of quiet hours, the first until `waits_from`, the last until `waits_until`. `checks_open` batches
@@ -29,6 +30,7 @@ class Progress:
     unknown: int
     expired: int
     cancelled: int
+    gathered: int
     open: int
     people: int
     reached: int

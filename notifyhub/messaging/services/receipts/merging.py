@@ -58,7 +58,7 @@ class Receipt:
 
 def merge(current: int, reported: int) -> int:
     """Return the state after a report: the higher rank wins, and what was never sent stays so."""
-    if current in (State.SKIPPED, State.EXPIRED, State.CANCELLED):
+    if current in (State.SKIPPED, State.EXPIRED, State.CANCELLED, State.GATHERED):
         return current
     return max(current, reported)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.customers.services.traits.catalogue import TRAITS
 from notifyhub.messaging.models import Content, SendingPolicy, Template, TemplateVersion
+from notifyhub.messaging.rendering.digest import COUNT, ITEMS, digest_of
 from notifyhub.messaging.rendering.environment import Part, RenderError
 from notifyhub.messaging.rendering.html import LIQUID, compile_html, is_html
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE
@@ -118,6 +119,8 @@ def _variables(content: Content, template: Template) -> list[Check]:
         elif template.message_class == MessageClass.PROMOTIONAL and root not in (
             UNSUBSCRIBE_VARIABLE,
             "coupon",
+            ITEMS,
+            COUNT,
         ):
             found.append(Check(WARNING, _("{{ %(path)s }} is not filled in by a campaign.") % {"path": path}))
     return found
@@ -137,7 +140,17 @@ def variables_of_content(content: Content) -> list[str]:
 def check_content(
     *, content: Content, template: Template, policy: SendingPolicy | None = None
 ) -> list[Check]:
-    """Return the findings for one text, worst first."""
+    """Return the findings for one text and its digest text, worst first."""
+    found = _check_text(content, template, policy)
+    if not content.body.strip():
+        return found
+    found += _digest(content, template)
+    if not any(one.level == ERROR for one in found):
+        found.append(Check(OK, _("Liquid is complete")))
+    return sorted(found, key=lambda one: (ERROR, WARNING, OK).index(one.level))
+
+
+def _check_text(content: Content, template: Template, policy: SendingPolicy | None) -> list[Check]:
     found = _syntax(content)
     if not content.body.strip():
         return [Check(ERROR, _("Write the text."))]
@@ -171,9 +184,37 @@ def check_content(
             found.append(
                 Check(WARNING, _("The advertising law forbids absolute claims: %s") % "、".join(claims))
             )
-    if not any(one.level == ERROR for one in found):
-        found.append(Check(OK, _("Liquid is complete")))
-    return sorted(found, key=lambda one: (ERROR, WARNING, OK).index(one.level))
+    return found
+
+
+def _digest(content: Content, template: Template) -> list[Check]:
+    """Return what is wrong with the digest text, and that it is missing where messages are gathered."""
+    if not content.digest_body.strip():
+        if template.gather == Template.Gather.NEVER:
+            return []
+        return [
+            Check(
+                ERROR,
+                _("Its messages are gathered, but there is no digest text. Write it, or gather never."),
+                field="digest_body",
+            )
+        ]
+    found = [
+        replace(one, text=_("Digest: %s") % one.text, field=f"digest_{one.field}", line=one.line)
+        for one in _check_text(digest_of(content), template, None)
+        if one.level != OK
+    ]
+    if not any(
+        path.split("[")[0].split(".")[0] == ITEMS for path in variables_of_content(digest_of(content))
+    ):
+        found.append(
+            Check(
+                WARNING,
+                _("The digest text never reads items: all digests say the same."),
+                field="digest_body",
+            )
+        )
+    return found
 
 
 def check_version(*, version: TemplateVersion) -> dict[tuple[str, str], list[Check]]:

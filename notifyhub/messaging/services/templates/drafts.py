@@ -17,8 +17,11 @@ from notifyhub.staff.models import Team, User
 from notifyhub.staff.services import audit
 
 BODY_LENGTH = 200_000
-EDITABLE = ("name", "topic", "owner", "owner_team", "track_links")
+GATHERING = ("gather", "gather_at", "gather_weekday")
+EDITABLE = ("name", "topic", "owner", "owner_team", "track_links", *GATHERING)
 State = TemplateVersion.State
+Gather = Template.Gather
+TRANSACTIONAL = MessageClass.TRANSACTIONAL
 
 
 def _check_topic(*, message_class: str, topic: Topic | None) -> None:
@@ -78,6 +81,12 @@ def update_template(*, template_id: int, changes: dict[str, Any], version: int |
     changes = {name: value for name, value in changes.items() if name in EDITABLE}
     if "topic" in changes:
         _check_topic(message_class=template.message_class, topic=changes["topic"])
+    if changes.get("gather", Gather.NEVER) != Gather.NEVER and template.message_class == TRANSACTIONAL:
+        raise Refused(_("Transactional messages are never gathered."), field="gather")
+    if changes.get("gather", Gather.NEVER) not in Gather.values or changes.get(
+        "gather_weekday", 1
+    ) not in range(1, 8):
+        raise Refused(_("Choose how often its messages are gathered."), field="gather")
     rows = Template.objects.filter(pk=template_id)
     if version is not None:
         rows = rows.filter(version=version)
@@ -130,6 +139,8 @@ def open_draft(*, template_id: int, author: User | None = None) -> TemplateVersi
                 subject=one.subject,
                 preheader=one.preheader,
                 body=one.body,
+                digest_subject=one.digest_subject,
+                digest_body=one.digest_body,
                 version=one.version,
             )
             for one in latest.contents.all()
@@ -147,23 +158,28 @@ def save_content(
     body: str,
     subject: str = "",
     preheader: str = "",
+    digest_subject: str | None = None,
+    digest_body: str | None = None,
     version: int | None = None,
     author: User | None = None,
 ) -> Content:
     """Save one text into the draft, which is made if need be; return it.
 
     `version` is the one the editor was opened with, 0 for a text that did not exist. Raises Conflict when
-    somebody saved another text meanwhile, Refused when this one cannot be stored.
+    somebody saved another text meanwhile, Refused when this one cannot be stored. Without `digest_body` the
+    digest text stays as it is.
     """
-    if len(body) > BODY_LENGTH:
+    if max(len(body), len(digest_body or "")) > BODY_LENGTH:
         raise Refused(
             _("This text is longer than %(limit)s characters. Shorten it.") % {"limit": BODY_LENGTH},
             field="body",
         )
-    if "\x00" in body + subject + preheader:
+    if "\x00" in "".join((body, subject, preheader, digest_subject or "", digest_body or "")):
         raise Refused(_("This text holds a character that cannot be stored (NUL). Remove it."), field="body")
     draft = open_draft(template_id=template_id, author=author)
     fields = {"subject": subject[:200], "preheader": preheader[:200], "body": body}
+    if digest_body is not None:
+        fields |= {"digest_subject": (digest_subject or "")[:200], "digest_body": digest_body}
     rows = Content.objects.filter(template_version=draft, channel=channel, language=language)
     current = rows.first()
     if current is None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.messaging.models import Content, Link, TemplateVersion
+from notifyhub.messaging.rendering.digest import digest_of as digest_text
 from notifyhub.messaging.rendering.html import compile_html
 from notifyhub.messaging.services.templates.checks import ERROR, check_version, variables_of_content
 from notifyhub.messaging.services.templates.drafts import lock_template
@@ -26,6 +27,8 @@ def digest_of(contents: list[Content]) -> str:
     """Return the fingerprint of what a version says; an approval binds to it."""
     said = [
         [one.channel, one.language, one.subject, one.preheader, one.body, one.compiled]
+        # What has no digest text keeps the fingerprint it always had.
+        + ([one.digest_subject, one.digest_body] if one.digest_body else [])
         for one in sorted(contents, key=lambda one: (one.channel, one.language))
     ]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
@@ -53,21 +56,24 @@ def _compile(draft: TemplateVersion, contents: list[Content]) -> None:
     addresses = Addresses()
     for content in contents:
         content.variables = [path[:120] for path in variables_of_content(content)]
-        if content.channel == Channel.EMAIL:
-            content.compiled = compile_html(
-                body=content.body,
-                preheader=content.preheader,
-                language=content.language,
-                opt_out=way_out,
-            )
-            if tracked:
-                content.compiled = rewrite_html(content.compiled, addresses)
-        elif tracked:
-            content.compiled = rewrite_text(content.body, addresses)
-    Content.objects.bulk_update(contents, ["variables", "compiled"])
+        content.compiled = _compiled(content, addresses if tracked else None, way_out=way_out)
+        if content.digest_body:
+            several = digest_text(content)
+            content.digest_compiled = _compiled(several, addresses if tracked else None, way_out=way_out)
+    Content.objects.bulk_update(contents, ["variables", "compiled", "digest_compiled"])
     Link.objects.bulk_create(
         Link(template_version=draft, number=number, url=url) for number, url in enumerate(addresses.urls)
     )
+
+
+def _compiled(content: Content, addresses: Addresses | None, *, way_out: bool) -> str:
+    """Return the text as it is rendered; with `addresses` its links are counted. "" stands for the body."""
+    if content.channel != Channel.EMAIL:
+        return rewrite_text(content.body, addresses) if addresses is not None else ""
+    page = compile_html(
+        body=content.body, preheader=content.preheader, language=content.language, opt_out=way_out
+    )
+    return rewrite_html(page, addresses) if addresses is not None else page
 
 
 @transaction.atomic

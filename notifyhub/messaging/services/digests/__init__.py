@@ -1,0 +1,1 @@
+"""Digests: closing buckets, what customers wish, what staff may do, and what pages tell."""

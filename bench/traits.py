@@ -24,10 +24,10 @@ MILLION_SECONDS = 120.0
 # Three orders a customer on average: a quarter have none, a few have many.
 ORDERS = """
 INSERT INTO customers_order (customer_id, number, line, merchant, city, state, currency, amount_due,
-    amount_paid, amount_refunded, placed_at, told_at)
+    amount_paid, amount_refunded, placed_at, told_at, told)
 SELECT c.id, 'B' || c.id || '-' || n, (ARRAY['food', 'food', 'food', 'hotel', 'travel'])[1 + (c.id + n) %% 5],
        '商家' || (c.id * 7 + n / 2) %% 5000, '城市' || c.id %% 200,
-       CASE WHEN (c.id + n) %% 20 = 0 THEN 'cancelled' ELSE 'completed' END, 'CNY', a, a, 0, p, p
+       CASE WHEN (c.id + n) %% 20 = 0 THEN 'cancelled' ELSE 'completed' END, 'CNY', a, a, 0, p, p, '{}'
 FROM customers_customer c
 CROSS JOIN generate_series(1, CASE WHEN c.id %% 50 = 0 THEN 30 ELSE (c.id %% 4 * 1.6)::int END) n
 CROSS JOIN LATERAL (SELECT 20 + (c.id * 13 + n * 77) %% 300 AS a,

@@ -1,6 +1,1 @@
-"""Reminder pages of the console."""
-
-from notifyhub.reminders.admin.due import ReminderAdmin
-from notifyhub.reminders.admin.rules import ReminderRuleAdmin
-
-__all__ = ["ReminderAdmin", "ReminderRuleAdmin"]
+"""Pages of reminders: rules and due rows."""

@@ -18,9 +18,8 @@ from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.halts import cancel_overdue, lift_halt
 from notifyhub.reminders.models import Reminder, ReminderRule
 from notifyhub.reminders.services import rules
-from notifyhub.reminders.services.planning import plan_reminders
 from notifyhub.reminders.services.sending import send_due_reminders
-from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, spec
+from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, plan, spec
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +107,7 @@ def test_a_hold_on_the_order_keeps_its_reminder_back() -> None:
 def test_a_row_whose_order_was_paid_since_planning_is_not_handed_over() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     Order.objects.update(state="paid")
     assert send_due_reminders() == 0
     assert not Dispatch.objects.exists()
@@ -117,7 +116,7 @@ def test_a_row_whose_order_was_paid_since_planning_is_not_handed_over() -> None:
 def test_what_was_due_before_a_restore_waits_for_a_decision() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     halt = Halt.objects.create(scope="restored", reason="Backup of yesterday")
     assert send_due_reminders() == 0
     lift_halt(halt_id=halt.pk)
@@ -127,10 +126,10 @@ def test_what_was_due_before_a_restore_waits_for_a_decision() -> None:
 def test_what_was_due_before_a_restore_can_be_given_up() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     Halt.objects.create(scope="restored", reason="Backup of yesterday")
     cancel_overdue()
-    plan_reminders()
+    plan()
     assert send_due_reminders() == 0
     assert set(Reminder.objects.values_list("state", "reason")) == {("skipped", "late")}
 
@@ -140,7 +139,7 @@ def test_a_step_without_a_published_text_waits_and_keeps_no_other_from_going() -
     withdrawn, good = make_text(), make_text()
     make_rule(spec(2, "hours", template=withdrawn), spec(2, "hours", template=good))
     withdrawn.versions.update(state="retired")
-    plan_reminders()
+    plan()
     assert send_due_reminders() == 2
     assert set(Reminder.objects.values_list("step", "state")) == {(1, "planned"), (2, "dispatched")}
 
@@ -149,8 +148,8 @@ def test_a_rule_that_messaging_refuses_keeps_no_other_from_going() -> None:
     _make_due()
     odd = make_rule(spec(2, "hours"))
     good = make_rule(spec(2, "hours"), name="Second")
-    ReminderRule.objects.filter(pk=odd.pk).update(chain=["pigeon"])
-    plan_reminders()
+    odd.live.steps.update(chain=[{"channel": "pigeon"}])
+    plan()
     with pytest.raises(Refused, match="unknown"):
         send_due_reminders()
     found = set(Reminder.objects.values_list("rule", "state"))
@@ -161,7 +160,7 @@ def test_a_rule_that_messaging_refuses_keeps_no_other_from_going() -> None:
 def test_two_ticks_at_once_hand_each_row_over_once() -> None:
     _make_due(40)
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     start, sent = threading.Barrier(2), []
 
     def tick() -> None:
@@ -190,7 +189,7 @@ def test_two_plans_at_once_make_each_row_once() -> None:
     def plan() -> None:
         start.wait()
         try:
-            plan_reminders()
+            plan()
         except Exception as error:
             failures.append(error)
         connection.close()

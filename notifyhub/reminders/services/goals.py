@@ -28,11 +28,13 @@ FROM (
           AND (r.state = 'dispatched' OR r.reason = 'held_out')
         ORDER BY r.due_at DESC LIMIT 1), 0) AS step
     FROM (
-        SELECT o.id, greatest(o.started_at, {_REACHED}) AS at, v.goal_days, o.started_at, {_REACHED} AS reached
+        SELECT g.id, g.goal_days, g.reached, greatest(g.started_at, g.reached) AS at FROM (
+        SELECT o.id, v.goal_days, o.started_at, {_REACHED} AS reached
         FROM {OCCASIONS}
         WHERE o.done_at IS NULL AND {{picked}}
           AND (o.state = 'running' OR o.ended_at > %(now)s - (v.goal_days + 1) * interval '1 day')
           AND (v.goal_states <> '{{{{}}}}' OR v.goal_paid OR v.goal_events <> '{{{{}}}}')
+        OFFSET 0) g
     ) k
     WHERE k.reached IS NOT NULL AND k.at <= coalesce((
         SELECT max(r.due_at) FROM reminders_reminder r

@@ -6,6 +6,7 @@ right after a rule was changed. It looks far enough ahead to need no more.
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error, connection, transaction
 from django.db.models import Q
@@ -93,8 +94,7 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
         lock_rule(rule.pk)
         if customer_ids is None:
             adopt_version(rule)
-        goals.mark_done(picked, params, now=now)
-        changed = stopping.end_stopped(picked, params, now=now)
+        changed = 0
         stopping.resume_stopped(picked, params)
         if live.start != RuleVersion.Start.EVENT:
             back = back_of(rule, live, now=now)
@@ -104,23 +104,29 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
             begin_dated(
                 rule, live, steps, now=now, back=back, ahead=HORIZON + EDGE, customer_ids=customer_ids
             )
-            # What has been agreed on already ends before it says anything.
-            changed += stopping.end_stopped(picked, params, now=now)
         if customer_ids is not None:
             changed += _write(rule, versions, now=now, picked=picked, params=params)
             return changed
     return changed + _write_all(rule, versions, now=now)
 
 
-def _write(rule, versions, *, now, picked, params) -> int:  # type: ignore[no-untyped-def]
+Versions = list[tuple[RuleVersion, list[ReminderStep]]]
+
+
+def _write(
+    rule: ReminderRule, versions: Versions, *, now: datetime, picked: str, params: dict[str, Any]
+) -> int:
+    """Write rows first and end what must not go after: so each row can say why it stopped."""
     changed = sum(
         write_rows(rule, version, steps, now=now, picked=picked, params=params) for version, steps in versions
     )
+    goals.mark_done(picked, params, now=now)
+    changed += stopping.end_stopped(picked, params, now=now)
     stopping.close_through(picked, params, now=now)
     return changed
 
 
-def _write_all(rule: ReminderRule, versions: list[tuple[RuleVersion, list[ReminderStep]]], *, now: datetime) -> int:
+def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
     changed, cursor_at = 0, 0
     picked = "o.rule_id = %(rule)s AND o.id > %(low)s AND o.id <= %(high)s"
     while True:

@@ -62,13 +62,13 @@ _PLAIN = f"""
     WHEN ru.state <> 'active' THEN 'rule_off:' || ru.state
     WHEN c.state <> 'active' THEN 'gone:' || c.state
     WHEN ord.state = ANY(v.stop_states || v.goal_states) THEN 'order_state:' || ord.state
-    WHEN (v.stop_paid OR v.goal_paid) AND {PAID} THEN 'paid:' || ord.amount_paid || ' ' || ord.currency
-    WHEN v.stop_held AND {_HELD} IS NOT NULL THEN 'held:' || {_HELD}"""
+    WHEN (v.stop_paid OR v.goal_paid) AND {PAID} THEN 'paid:' || ord.amount_paid || ' ' || ord.currency"""
 
 WHY_AT_FIRST = f"CASE {_PLAIN} END"
 
 # Why it ends, as `reason:detail`; NULL while it goes on.
 WHY = f"""CASE {_PLAIN}
+    WHEN v.stop_held AND {_HELD} IS NOT NULL THEN 'held:' || {_HELD}
     WHEN cardinality(v.stop_events || v.goal_events) > 0 AND {EVENT} IS NOT NULL THEN 'event:' || {EVENT}
     WHEN v.newer_cancels AND v.start = 'event' AND {_NEWER} IS NOT NULL THEN 'newer:' || {_NEWER}
     WHEN v.stop_reacted AND {_REACTED} IS NOT NULL THEN 'reacted:' || {_REACTED}

@@ -6,14 +6,15 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from notifyhub.messaging.models import Delivery
+from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.reminders.services.stopping import OCCASIONS, WHY
 
 # The occasion may have been ended by the tick between hand-over and sending: then that is the reason.
 _WRITE = f"""
 WITH skipped AS (
     SELECT d.dedup_key AS id, d.reason FROM messaging_delivery d
-    WHERE d.dispatch_id = %(dispatch)s AND d.id = ANY(%(ids)s) AND d.reason IN ('stopped', 'hold')
+    WHERE d.dispatch_id = %(dispatch)s AND (%(ids)s::bigint[] IS NULL OR d.id = ANY(%(ids)s))
+      AND d.state = 90 AND d.reason IN ('stopped', 'hold')
 ), looked AS (
     SELECT r.id, o.id AS occasion, coalesce({WHY}, CASE
         WHEN o.reason <> '' THEN o.reason || ':' || o.detail
@@ -37,10 +38,10 @@ FROM looked l WHERE r.id = l.id AND l.why IS NOT NULL
 """
 
 
-def explain_skipped(*, dispatch_id: int, ids: Sequence[int]) -> int:
-    """Write on the due rows why their messages were kept back right before sending; return how many rows."""
+def explain_skipped(*, dispatch_id: int, ids: Sequence[int] | None = None) -> int:
+    """Write on the due rows why their messages were kept back; return how many rows. Without `ids`, of all."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_WRITE, {"dispatch": dispatch_id, "ids": list(ids), "now": timezone.now()})
+        cursor.execute(_WRITE, {"dispatch": dispatch_id, "ids": None if ids is None else list(ids), "now": timezone.now()})
         return int(cursor.rowcount)
 
 
@@ -50,3 +51,9 @@ def on_deliveries_settled(
     """Receiver of messaging's signal after each window."""
     if origin_kind == "reminder" and state == Delivery.State.SKIPPED:
         explain_skipped(dispatch_id=dispatch_id, ids=ids)
+
+
+def on_dispatch_finished(dispatch_id: int, **kwargs: Any) -> None:
+    """Receiver of messaging's signal: what was kept back while planning, or told of while nobody heard."""
+    if Dispatch.objects.filter(pk=dispatch_id, origin_kind="reminder", skipped__gt=0).exists():
+        explain_skipped(dispatch_id=dispatch_id)

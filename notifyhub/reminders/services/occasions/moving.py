@@ -35,7 +35,7 @@ _LEAVE = """
 WITH fresh AS MATERIALIZED (SELECT subject_ref, occurrence FROM ({anchors}) k), gone AS (
     SELECT o.id, coalesce({dateless}, true) AS dateless, EXISTS (
         SELECT 1 FROM reminders_reminder r WHERE r.occasion_id = o.id AND r.state = 'dispatched') AS sent
-    FROM reminders_occasion o
+    FROM reminders_occasion o JOIN customers_customer k ON k.id = o.customer_id AND k.state = 'active'
     WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose} AND NOT EXISTS (
         SELECT 1 FROM fresh f
         WHERE f.subject_ref = o.subject_ref AND (f.occurrence IS NULL OR f.occurrence = o.occurrence))

@@ -12,17 +12,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core import registry
-from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, PersonalData, Tick
-from notifyhub.reminders.models import Reminder, ReminderRule
-from notifyhub.reminders.services.planning import plan_reminders
+from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, PersonalData
+from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
 from notifyhub.reminders.services.reports import next_hours, settled_today
-from notifyhub.reminders.services.sending import ORIGIN, send_due_reminders
+from notifyhub.reminders.services.sending import ORIGIN
 
 
 def coming_panel(request: Any, customer: Any) -> str:
-    """Return the next reminders of one customer."""
+    """Return the next reminders of one customer; one that is held out gets none."""
     rows = (
-        Reminder.objects.filter(customer_id=customer.pk, state=Reminder.State.PLANNED)
+        Reminder.objects.filter(
+            customer_id=customer.pk, state=Reminder.State.PLANNED, occasion__held_out=False
+        )
         .select_related("rule")
         .order_by("due_at")[:6]
     )
@@ -83,13 +84,29 @@ def reminders_card(request: Any) -> str:
 
 def export_reminders(customer_id: int) -> list[dict[str, Any]]:
     """Return what reminders know of a customer."""
-    rows = Reminder.objects.filter(customer_id=customer_id).values("subject_ref", "due_at", "state", "reason")
+    rows = Reminder.objects.filter(customer_id=customer_id).values(
+        "subject_ref", "due_at", "state", "reason", "detail"
+    )
     return [{**row, "due_at": row["due_at"].isoformat()} for row in rows]
 
 
 def erase_reminders(customer_id: int) -> int:
     """Delete the due rows of a customer; return how many."""
     return Reminder.objects.filter(customer_id=customer_id).delete()[0]
+
+
+def export_occasions(customer_id: int) -> list[dict[str, Any]]:
+    """Return what a customer is and was reminded of, with the facts it began with."""
+    rows = Occasion.objects.filter(customer_id=customer_id).values(
+        "subject_ref", "anchor_at", "facts", "held_out", "state", "reason", "detail", "started_at", "done_at"
+    )
+    times = ("anchor_at", "started_at", "done_at")
+    return [{**row, **{name: row[name] and row[name].isoformat() for name in times}} for row in rows]
+
+
+def erase_occasions(customer_id: int) -> int:
+    """Delete what a customer was reminded of, due rows and all; return how many."""
+    return Occasion.objects.filter(customer_id=customer_id).delete()[0]
 
 
 def register() -> None:
@@ -146,9 +163,6 @@ def register() -> None:
     registry.personal_data.register(
         "reminders.Reminder", PersonalData(export=export_reminders, erase=erase_reminders)
     )
-    registry.ticks.register(
-        "plan_reminders", Tick(run=plan_reminders, every_seconds=60, label=_("Plan due reminders"))
-    )
-    registry.ticks.register(
-        "send_reminders", Tick(run=send_due_reminders, every_seconds=10, label=_("Send due reminders"))
+    registry.personal_data.register(
+        "reminders.Occasion", PersonalData(export=export_occasions, erase=erase_occasions)
     )

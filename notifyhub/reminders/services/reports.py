@@ -70,7 +70,7 @@ def _line(row: Reminder, outcome: tuple[int, int, str] | None) -> dict[str, Any]
 
 def recent_and_next(rule: ReminderRule, *, limit: int = 10) -> dict[str, list[dict[str, Any]]]:
     """Return the rule's next planned rows and its latest ended ones, with outcomes."""
-    rows = rule.reminders.select_related("customer", "order")
+    rows = rule.reminders.select_related("customer")
     coming = rows.filter(state=Reminder.State.PLANNED).order_by("due_at")[:limit]
     ended = rows.exclude(state=Reminder.State.PLANNED).order_by("-due_at")[:limit]
     return {"next": with_outcomes(list(coming)), "ended": with_outcomes(list(ended))}

@@ -14,6 +14,7 @@ from notifyhub.messaging.models import Template
 from notifyhub.messaging.services.templates import create_template, publish, save_content
 from notifyhub.reminders.models import ReminderRule
 from notifyhub.reminders.services import rules
+from notifyhub.reminders.services.planning import plan_reminders
 from notifyhub.reminders.services.rules import RuleSpec, StepSpec
 
 _numbers = count(1)
@@ -121,3 +122,9 @@ def tell(
     )
     assert not result.problems, result.problems
     return message_id
+
+
+def plan() -> int:
+    """Plan every active rule as a whole round does; return how many due rows changed."""
+    ReminderRule.objects.update(planned_at=None)
+    return plan_reminders()

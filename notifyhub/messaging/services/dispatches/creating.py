@@ -1,7 +1,7 @@
 """Accepting a sending job: from here on it is kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,7 @@ def create_dispatch(
     urgent: bool = False,
     rate_per_second: int | None = None,
     items: Sequence[Item] = (),
+    fill: Callable[[int], int] | None = None,
     owner: User | None = None,
     owner_team: Team | None = None,
     author: str = "",
@@ -73,7 +74,8 @@ def create_dispatch(
 
     `chain` is the channels by step, and how long each but the last waits for what: [{"channel": "push",
     "wait": seconds, "until": "delivered" or "read"}, …]. `audience` is {"kind": "rule", "rule": …} or
-    {"kind": "items"} with `items`. An `urgent` one does not wait for the end of quiet hours. Raises Refused
+    {"kind": "items"} with `items`, or with `fill(dispatch_id)`, which writes the items itself by one statement and
+    returns how many. An `urgent` one does not wait for the end of quiet hours. Raises Refused
     if the job cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one
     state.
     """
@@ -113,13 +115,16 @@ def create_dispatch(
         author=author[:120],
         approved_by=approved_by[:120],
     )
+    named = len(items)
     if items:
         _keep_items(dispatch, items)
+    if fill is not None:
+        named += fill(dispatch.pk)
     if current_actor().kind != "system":
         audit.record(verb="create_dispatch", obj=dispatch, origin=origin_kind, origin_id=str(origin_id))
     if later:
         return dispatch
-    if priority == Priority.REALTIME and audience["kind"] == "items" and len(items) <= PLANNED_AT_ONCE:
+    if priority == Priority.REALTIME and audience["kind"] == "items" and named <= PLANNED_AT_ONCE:
         plan_dispatch(dispatch_id=dispatch.pk, known=dispatch)
         dispatch.refresh_from_db(fields=PLANNED_FIELDS)
     else:

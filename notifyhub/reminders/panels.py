@@ -112,6 +112,17 @@ def erase_occasions(customer_id: int) -> int:
 def register() -> None:
     """Open the roads to the registries."""
     registry.navigation.register(
+        "schedules",
+        NavItem(
+            section="schedules",
+            title=_("Dashboard"),
+            icon="dashboard",
+            url_name="admin:reminders_reminderrule_schedules",
+            permission="reminders.view_reminder",
+        ),
+        order=5,
+    )
+    registry.navigation.register(
         "reminder_rules",
         NavItem(
             section="schedules",
@@ -153,7 +164,8 @@ def register() -> None:
             permission="reminders.view_reminder",
             refresh_seconds=60,
         ),
-        order=80,
+        # After the strip of health on the operations board, which has the usual order.
+        order=120,
     )
     registry.origins.register(
         ORIGIN,

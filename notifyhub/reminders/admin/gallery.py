@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Refused
-from notifyhub.reminders.examples import EXAMPLES, make_rule
-from notifyhub.reminders.models import ReminderRule
-from notifyhub.reminders.words.steps import chain_words, step_when
+from notifyhub.reminders.examples import EXAMPLES, Line, make_rule
+from notifyhub.reminders.models import ReminderRule, ReminderStep
+from notifyhub.reminders.words.steps import chain_words
 
 
-def _line(line: Any) -> str:
-    line_step = type("Step", (), {"amount": line.amount, "unit": line.unit, "side": line.side, "at_time": line.at})
-    return f"{step_when(line_step)}, {chain_words(line.channels())}"
+def _line(line: Line) -> str:
+    step = ReminderStep(amount=line.amount, unit=line.unit, side=line.side, at_time=line.at)
+    return f"{step}, {chain_words(line.channels())}"
 
 
 class Gallery(PageMixin):
@@ -30,7 +30,12 @@ class Gallery(PageMixin):
         for key in ReminderRule.objects.exclude(example="").values_list("example", flat=True):
             made[key] = made.get(key, 0) + 1
         examples = [
-            {"key": key, "example": one, "lines": [_line(line) for line in one.lines], "made": made.get(key, 0)}
+            {
+                "key": key,
+                "example": one,
+                "lines": [_line(line) for line in one.lines],
+                "made": made.get(key, 0),
+            }
             for key, one in EXAMPLES.items()
         ]
         context = self.get_context_data(

@@ -34,7 +34,9 @@ def make_rule(*, key: str, user: User) -> ReminderRule:
     if example is None:
         raise Refused(_("There is no such example."))
     start, end = example.night or (None, None)
-    spec = RuleSpec(name=_free_name(str(example.name)), send_from=start, send_until=end, example=key, **example.data)
+    spec = RuleSpec(
+        name=_free_name(str(example.name)), send_from=start, send_until=end, example=key, **example.data
+    )
     texts = {line.text: _text(line.text, user) for line in example.lines}
     return rules.create_rule(data=spec, steps=[_step(line, texts) for line in example.lines], owner=user)
 
@@ -77,7 +79,12 @@ def _text(key: str, user: User) -> Template:
     )
     for (channel, language), (subject, body) in words.items():
         save_content(
-            template_id=template.pk, channel=channel, language=language, subject=subject, body=body, author=user
+            template_id=template.pk,
+            channel=channel,
+            language=language,
+            subject=subject,
+            body=body,
+            author=user,
         )
     return template
 

@@ -48,7 +48,9 @@ _PUSH_SMS = (("push", 2 * HOUR, "read"), ("sms", 0, ""))
 EXAMPLES: dict[str, Example] = {
     "bill-due": Example(
         name=_("Bill due"),
-        what=_("Three days before by push, one day before and one day after by SMS; on working days, never too often."),
+        what=_(
+            "Three days before by push, one day before and one day after by SMS; on working days, never too often."
+        ),
         icon="receipt_long",
         data={
             "start": "order",
@@ -79,7 +81,9 @@ EXAMPLES: dict[str, Example] = {
     ),
     "booking-tomorrow": Example(
         name=_("Booking tomorrow"),
-        what=_("The evening before check-in or departure; a moved booking moves it, a cancelled one cancels it."),
+        what=_(
+            "The evening before check-in or departure; a moved booking moves it, a cancelled one cancels it."
+        ),
         icon="luggage",
         data={"start": "order", "date_field": "starts_at", "lines": ["hotel", "travel"]},
         lines=(Line(text="booking-tomorrow", amount=1, at=time(18), chain=_PUSH_SMS),),
@@ -214,7 +218,15 @@ EXAMPLES: dict[str, Example] = {
             "urgent": True,
             "priority": 0,
         },
-        lines=(Line(text="travel-exception", amount=0, unit="minutes", side="after", chain=(("push", 15 * 60, "read"), ("sms", 0, ""))),),
+        lines=(
+            Line(
+                text="travel-exception",
+                amount=0,
+                unit="minutes",
+                side="after",
+                chain=(("push", 15 * 60, "read"), ("sms", 0, "")),
+            ),
+        ),
         needs=_("Needs the event travel_exception with what, status and advice."),
         night=None,
     ),

@@ -6,7 +6,13 @@ ZH, EN = "zh-hans", "en"
 Words = dict[tuple[str, str], tuple[str, str]]
 
 
-def _words(*, title: tuple[str, str], text: tuple[str, str], sms: tuple[str, str] = ("", ""), also: tuple[str, ...] = ()) -> Words:
+def _words(
+    *,
+    title: tuple[str, str],
+    text: tuple[str, str],
+    sms: tuple[str, str] = ("", ""),
+    also: tuple[str, ...] = (),
+) -> Words:
     """Return the same title and text for push (and `also`) in Chinese and English, and the short ones for SMS."""
     words: Words = {}
     for channel in ("push", *also):
@@ -23,7 +29,10 @@ TEXTS: dict[str, tuple[object, str, Words]] = {
         _("Bill due soon"),
         "service",
         _words(
-            title=("{{ order.merchant | default: '账单' }}待付款", "Payment due: {{ order.merchant | default: 'your bill' }}"),
+            title=(
+                "{{ order.merchant | default: '账单' }}待付款",
+                "Payment due: {{ order.merchant | default: 'your bill' }}",
+            ),
             text=(
                 "账单 {{ order.number }} 还有 ¥{{ order.amount_due }} 待付，请在 {{ order.due_at }} 前完成。已付请忽略。",
                 "¥{{ order.amount_due }} for {{ order.number }} is due by {{ order.due_at }}. Already paid? Then all is well.",
@@ -104,7 +113,10 @@ TEXTS: dict[str, tuple[object, str, Words]] = {
                 "{{ customer.name | default: '您好' }}，您的会员将在 {{ date }} 到期，续费后权益不断。",
                 "{{ customer.name | default: 'Hello' }}, your membership ends on {{ date }}. Renew it and nothing changes.",
             ),
-            sms=("您的会员将在{{ date }}到期，续费请打开App。", "Your membership ends on {{ date }}. Renew it in the app."),
+            sms=(
+                "您的会员将在{{ date }}到期，续费请打开App。",
+                "Your membership ends on {{ date }}. Renew it in the app.",
+            ),
         ),
     ),
     "coupon-ends": (

@@ -148,8 +148,12 @@ def _hours(rule: Any) -> list[str]:
         said.append(_("At any hour that the sending policy allows."))
     if rule.working_days:
         days = {
-            RuleVersion.OffDay.BEFORE: _("On working days only (%s); on a day off it goes on the working day before."),
-            RuleVersion.OffDay.AFTER: _("On working days only (%s); on a day off it goes on the next working day."),
+            RuleVersion.OffDay.BEFORE: _(
+                "On working days only (%s); on a day off it goes on the working day before."
+            ),
+            RuleVersion.OffDay.AFTER: _(
+                "On working days only (%s); on a day off it goes on the next working day."
+            ),
             RuleVersion.OffDay.SKIP: _("On working days only (%s); on a day off it is left out."),
         }
         said.append(days[RuleVersion.OffDay(rule.off_day)] % (rule.calendar or _("the default calendar")))
@@ -157,7 +161,9 @@ def _hours(rule: Any) -> list[str]:
         said.append(_("Also in quiet hours: it is urgent."))
     said.append(
         ngettext(
-            "Up to %(n)d hour late; later it is skipped.", "Up to %(n)d hours late; later it is skipped.", rule.grace_hours
+            "Up to %(n)d hour late; later it is skipped.",
+            "Up to %(n)d hours late; later it is skipped.",
+            rule.grace_hours,
         )
         % {"n": rule.grace_hours}
     )
@@ -181,7 +187,9 @@ def _limits(rule: Any) -> list[str]:
             % {"n": rule.subject_gap_hours}
         )
     if rule.subject_max:
-        said.append(_("At most %d about one subject, over all rules, campaigns and calls.") % rule.subject_max)
+        said.append(
+            _("At most %d about one subject, over all rules, campaigns and calls.") % rule.subject_max
+        )
     if not rule.priority:
         said.append(_("In the realtime queue, before all bulk sending."))
     return said
@@ -199,7 +207,9 @@ def _goal(rule: Any) -> list[str]:
         return [_("Nothing: the report counts messages only.")]
     said = [
         ngettext(
-            "Done when, within %(n)d day, %(what)s.", "Done when, within %(n)d days, %(what)s.", rule.goal_days
+            "Done when, within %(n)d day, %(what)s.",
+            "Done when, within %(n)d days, %(what)s.",
+            rule.goal_days,
         )
         % {"n": rule.goal_days, "what": _(" or ").join(goals)}
     ]

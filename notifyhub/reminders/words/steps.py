@@ -53,6 +53,8 @@ def step_words(step: Any) -> str:
         "template": step.template,
     }
     if step.repeat_days:
-        again = ngettext("again every day", "again every %(n)d days", step.repeat_days) % {"n": step.repeat_days}
+        again = ngettext("again every day", "again every %(n)d days", step.repeat_days) % {
+            "n": step.repeat_days
+        }
         words += _(", %(again)s, %(times)d times in all") % {"again": again, "times": step.repeat_max}
     return words + _(".")

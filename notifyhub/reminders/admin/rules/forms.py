@@ -78,9 +78,13 @@ class RuleForm(PageForm):
     order_date = forms.ChoiceField(
         label=_("Which date"), choices=RuleVersion.OrderDate.choices, required=False
     )
-    profile_field = _word(_("Field in the profile"), "rr-fields", _("It holds a date: birthday, membership_ends …"))
+    profile_field = _word(
+        _("Field in the profile"), "rr-fields", _("It holds a date: birthday, membership_ends …")
+    )
     yearly = _flag(_("Every year on this day"), _("For birthdays. Otherwise once, on that very date."))
-    event_name = _word(_("Event"), "rr-events", _("As the platform sends it: cart_abandoned, order_paid …"), 80)
+    event_name = _word(
+        _("Event"), "rr-events", _("As the platform sends it: cart_abandoned, order_paid …"), 80
+    )
     event_date = _word(
         _("Counted from the date in this property"),
         "rr-properties",
@@ -111,7 +115,9 @@ class RuleForm(PageForm):
     )
     stop_reacted = _flag(_("The customer has read or clicked one of its messages"))
 
-    night = _flag(_("Not at night"), _("On the customer's own clock. What falls outside waits for the morning."))
+    night = _flag(
+        _("Not at night"), _("On the customer's own clock. What falls outside waits for the morning.")
+    )
     send_from = _clock(_("From"), NIGHT[0])
     send_until = _clock(_("until"), NIGHT[1])
     working_days = _flag(
@@ -127,7 +133,9 @@ class RuleForm(PageForm):
         label=_("On a day off it goes to"), choices=RuleVersion.OffDay.choices, required=False
     )
     grace_hours = _amount(
-        _("Still worth sending for, hours"), high=720, help_text=_("Later than this, after an outage, it is skipped.")
+        _("Still worth sending for, hours"),
+        high=720,
+        help_text=_("Later than this, after an outage, it is skipped."),
     )
     urgent = _flag(_("Also in quiet hours"), _("For what cannot wait until the morning."))
     priority = forms.TypedChoiceField(
@@ -153,7 +161,9 @@ class RuleForm(PageForm):
 
     def date_field(self) -> str:
         """Return the name of the input that holds the date counted from."""
-        return {"order": "order_date", "customer": "profile_field"}.get(self["start"].value() or "", "event_date")
+        return {"order": "order_date", "customer": "profile_field"}.get(
+            self["start"].value() or "", "event_date"
+        )
 
     def values(self) -> dict[str, Any]:
         """Return the fields of a RuleSpec without its rows; what was not understood is left out."""

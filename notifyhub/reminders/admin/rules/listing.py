@@ -62,7 +62,15 @@ def _count(rows: Any) -> Any:
 class ReminderRuleAdmin(ServiceAdmin):
     """The list of rules."""
 
-    list_display = ["name", "show_state", "show_start", "show_next", "show_planned", "show_sent", "owner_team"]
+    list_display = [
+        "name",
+        "show_state",
+        "show_start",
+        "show_next",
+        "show_planned",
+        "show_sent",
+        "owner_team",
+    ]
     list_filter = ["state", "live__start"]
     search_fields = ["name", "key"]
     list_select_related = ["owner_team", "live"]
@@ -113,7 +121,9 @@ class ReminderRuleAdmin(ServiceAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         empty = not ReminderRule.objects.exists()
         may_add = self.has_add_permission(request)
-        return super().changelist_view(request, {**(extra_context or {}), "no_rules": empty, "may_add": may_add})
+        return super().changelist_view(
+            request, {**(extra_context or {}), "no_rules": empty, "may_add": may_add}
+        )
 
     def get_urls(self) -> list[Any]:
         def page(view: Any) -> Any:

@@ -78,12 +78,12 @@ class CalendarPart(LivePart):
         rule = rule_of(pk)
         try:
             version, steps = self.draft(rule)
-            days = dryrun.forecast_days(version=version, steps=steps)
+            days = dryrun.forecast_days(version, steps=steps)
         except Refused as refusal:
             return render(request, "reminders/calendar.html", {"problem": str(refusal)})
         named = {step.number: str(step) for step in steps}
         month = month_of([(day, named.get(number, "—"), count) for day, number, count in days])
-        context = {**month, "estimated": version.start == RuleVersion.Start.EVENT}
+        context = {**month, "estimated": dryrun.is_estimated(version)}
         return render(request, "reminders/calendar.html", context)
 
 
@@ -107,7 +107,7 @@ class TryPart(LivePart):
             context["customer"] = found[0]
             try:
                 version, steps = self.draft(rule)
-                context["outcomes"] = dryrun.try_version(version=version, steps=steps, customer=found[0])
+                context["outcomes"] = dryrun.try_version(version, found[0], steps=steps)
             except Refused as refusal:
                 context["problem"] = str(refusal)
         return render(request, "reminders/rule/tried.html", context)
@@ -124,11 +124,15 @@ class TextPart(LivePart):
         wanted = request.POST.get(f"{prefix}-template", "")
         channels = [request.POST.get(f"{prefix}-channel_{n}", "") for n in (1, 2, 3, 4)]
         template = (
-            Template.objects.filter(pk=int(wanted)).first() if wanted.isdecimal() and len(wanted) < 19 else None
+            Template.objects.filter(pk=int(wanted)).first()
+            if wanted.isdecimal() and len(wanted) < 19
+            else None
         )
         context: dict[str, Any] = {"template": template, "frames": []}
         if template is not None:
-            version = template.versions.filter(state__in=[State.PUBLISHED, State.DRAFT]).order_by("state").last()
+            version = (
+                template.versions.filter(state__in=[State.PUBLISHED, State.DRAFT]).order_by("state").last()
+            )
             context["published"] = version is not None and version.state == State.PUBLISHED
             context["frames"] = [_frame(template, version, one) for one in channels if one]
         return render(request, "reminders/rule/text.html", context)
@@ -138,7 +142,11 @@ def _frame(template: Template, version: TemplateVersion | None, channel: str) ->
     texts = {one.language: one for one in version.contents.filter(channel=channel)} if version else {}
     content: Content | None = texts.get(get_language() or "") or next(iter(texts.values()), None)
     if content is None:
-        return {"channel": channel, "label": channel_label(channel), "why": _("No text for this channel yet.")}
+        return {
+            "channel": channel,
+            "label": channel_label(channel),
+            "why": _("No text for this channel yet."),
+        }
     preview = preview_content(content=content, template=template, customer=sample_customer())
     return {
         "channel": channel,

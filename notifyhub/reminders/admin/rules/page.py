@@ -79,9 +79,7 @@ class RuleBase(PageMixin):
 class RulePage(RuleBase):
     """One rule, to read and to change."""
 
-    def _show(
-        self, rule: ReminderRule | None, typed: Typed, status: int = 200, **extra: Any
-    ) -> HttpResponse:
+    def _show(self, rule: ReminderRule | None, typed: Typed, status: int = 200, **extra: Any) -> HttpResponse:
         values = {name: typed.form[name].value() for name in typed.form.fields}
         shown = typed
         if not typed.bound:
@@ -138,7 +136,9 @@ class RulePage(RuleBase):
         spec, steps = typed.spec()
         user: Any = self.request.user
         if rule is None:
-            return rules.create_rule(data=spec, steps=steps, owner=user), _("Saved as a draft. Nothing goes out yet.")
+            return rules.create_rule(data=spec, steps=steps, owner=user), _(
+                "Saved as a draft. Nothing goes out yet."
+            )
         before = rule.live.number if rule.live else 0
         version = self.request.POST.get("version", "")
         saved = rules.update_rule(

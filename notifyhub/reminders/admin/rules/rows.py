@@ -63,7 +63,9 @@ class StepForm(PageForm):
         for hop in HOPS:
             name = f"after_{hop}"
             typed = str(self.data.get(self.add_prefix(name)) or self.initial.get(name) or "")
-            self.fields[f"channel_{hop}"] = forms.ChoiceField(label=_("Else by"), choices=choices, required=False)
+            self.fields[f"channel_{hop}"] = forms.ChoiceField(
+                label=_("Else by"), choices=choices, required=False
+            )
             self.fields[f"after_{hop}"] = forms.ChoiceField(
                 label=_("When"), choices=[*WAITS, *_other_wait(typed)], required=False
             )
@@ -86,7 +88,10 @@ class StepForm(PageForm):
             if not data.get(f"channel_{hop}"):
                 break
             if data.get(f"after_{hop}") and chain:
-                chain[-1] |= {"wait": int(data[f"after_{hop}"]), "until": data.get(f"until_{hop}") or "delivered"}
+                chain[-1] |= {
+                    "wait": int(data[f"after_{hop}"]),
+                    "until": data.get(f"until_{hop}") or "delivered",
+                }
             chain.append({"channel": data[f"channel_{hop}"]})
         return chain
 
@@ -169,7 +174,10 @@ class SkipForm(PageForm):
         if not data.get("kind"):
             return None
         given = {one.name: _typed(one, data.get(f"p_{one.name}")) for one in self.asked}
-        return {"kind": data["kind"], **{name: value for name, value in given.items() if value not in (None, "")}}
+        return {
+            "kind": data["kind"],
+            **{name: value for name, value in given.items() if value not in (None, "")},
+        }
 
 
 def _typed(one: SkipField, value: Any) -> Any:
@@ -186,13 +194,17 @@ def _field_of(one: SkipField) -> forms.Field:
     elif one.kind == "choice" and one.choices is not None:
         field = forms.ChoiceField(choices=list(one.choices()), **more)
     else:
-        known = {"list": "rr-events", "autocomplete": "off"} if "event" in one.name or one.name == "name" else {}
+        known = (
+            {"list": "rr-events", "autocomplete": "off"} if "event" in one.name or one.name == "name" else {}
+        )
         field = forms.CharField(max_length=120, widget=forms.TextInput(attrs=known), **more)
     field.widget.attrs["class"] = kind
     return field
 
 
-StepFormSet = forms.formset_factory(StepForm, extra=0, max_num=MAX_STEPS, validate_max=True, absolute_max=MAX_STEPS + 1)
+StepFormSet = forms.formset_factory(
+    StepForm, extra=0, max_num=MAX_STEPS, validate_max=True, absolute_max=MAX_STEPS + 1
+)
 FilterFormSet = forms.formset_factory(FilterForm, extra=0, max_num=10, validate_max=True, absolute_max=11)
 SkipFormSet = forms.formset_factory(SkipForm, extra=0, max_num=10, validate_max=True, absolute_max=11)
 SETS = {"step": StepFormSet, "filter": FilterFormSet, "skip": SkipFormSet}

@@ -135,7 +135,9 @@ def rows_of(post: Any, prefix: str) -> list[dict[str, Any]]:
 
 def act_on(post: Any, act: str) -> Typed:
     """Return the page after one of its buttons: rows added, moved or removed, nothing checked, nothing lost."""
-    values = {name: post.getlist(name) if name in MULTIPLE else post.get(name) for name in RuleForm.base_fields}
+    values = {
+        name: post.getlist(name) if name in MULTIPLE else post.get(name) for name in RuleForm.base_fields
+    }
     rows = {prefix: rows_of(post, prefix) for prefix in SETS}
     prefix, _colon, rest = act.partition(":")
     place, _colon, verb = rest.rpartition(":")
@@ -184,7 +186,11 @@ def _suggested_anew(post: Any, values: dict[str, Any]) -> dict[str, Any]:
     changed = {}
     for name in SUGGESTED:
         now = typed.cleaned_data.get(name)
-        same = sorted(now or []) == sorted(former[name]) if isinstance(former[name], list) else bool(now) == former[name]
+        same = (
+            sorted(now or []) == sorted(former[name])
+            if isinstance(former[name], list)
+            else bool(now) == former[name]
+        )
         if same:
             changed[name] = wanted[name]
     return changed
@@ -194,5 +200,7 @@ def needs_money_stops(values: Mapping[str, Any], spec: RuleSpec) -> bool:
     """Say whether it asks for money and yet goes on after the money is settled or in question."""
     suggested = default_stops(**start_of(values))
     return bool(suggested["stop_paid"]) and (
-        not spec.stop_paid or not spec.stop_held or bool({"refunded", "disputed", "cancelled"} - set(spec.stop_states or ()))
+        not spec.stop_paid
+        or not spec.stop_held
+        or bool({"refunded", "disputed", "cancelled"} - set(spec.stop_states or ()))
     )

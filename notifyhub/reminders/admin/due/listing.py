@@ -1,22 +1,20 @@
-"""Due reminders: what is next, what was sent, and why one stopped."""
+"""The list of due rows, next first, with tabs by what became of them."""
 
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from notifyhub.core.admin import LedgerAdmin, PageMixin
+from notifyhub.core.admin import LedgerAdmin
 from notifyhub.core.templatetags.nh import when
 from notifyhub.customers.models import Customer
 from notifyhub.messaging.models import Delivery
+from notifyhub.reminders.admin.due.page import ReminderPage
 from notifyhub.reminders.models import Reminder
-from notifyhub.reminders.services.reports import with_outcomes
 
 State = Reminder.State
 SHOWS = {
@@ -25,56 +23,12 @@ SHOWS = {
     "stopped": (State.STOPPED, _("Stopped")),
     "skipped": (State.SKIPPED, _("Skipped")),
 }
-SIBLINGS = 50
 
 
 def shown_by(request: HttpRequest) -> str:
     """Return which part of the list is asked for; what comes next unless told otherwise."""
     asked = request.GET.get("show", "")
     return asked if asked in SHOWS else "next"
-
-
-def on_their_clock(reminder: Reminder) -> str:
-    """Return when it is due on the customer's own clock, with the zone."""
-    try:
-        zone = ZoneInfo(reminder.customer.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return "—"
-    return f"{reminder.due_at.astimezone(zone):%Y-%m-%d %H:%M} · {zone.key}"
-
-
-class ReminderPage(PageMixin):
-    """One due row: what it is about, what became of it, what comes after it."""
-
-    permission_required = "reminders.view_reminder"
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        reminder = get_object_or_404(Reminder.objects.select_related("rule", "customer", "order"), pk=pk)
-        siblings = (
-            Reminder.objects.filter(rule=reminder.rule, subject_ref=reminder.subject_ref)
-            .select_related("rule", "customer", "order")
-            .order_by("-due_at")[:SIBLINGS]
-        )
-        lines = with_outcomes([*(row for row in siblings if row.pk != pk), reminder])
-        lines.sort(key=lambda line: line["reminder"].due_at)
-        steps = {step.number: step for step in reminder.rule.steps.select_related("template")}
-        for line in lines:
-            line["step"] = steps.get(line["reminder"].step)
-        after = [line for line in lines if line["reminder"].state == State.PLANNED]
-        context = self.get_context_data(
-            title=str(reminder.rule),
-            crumbs=[
-                (_("Due reminders"), reverse("admin:reminders_reminder_changelist")),
-                (reminder.subject, ""),
-            ],
-            reminder=reminder,
-            local_due=on_their_clock(reminder),
-            line=next(line for line in lines if line["reminder"].pk == pk),
-            lines=lines,
-            after=next((line for line in after if line["reminder"].pk != pk), None),
-            step=steps.get(reminder.step),
-        )
-        return render(request, "reminders/reminder.html", context)
 
 
 class ShowFilter(admin.SimpleListFilter):
@@ -96,7 +50,7 @@ class ReminderAdmin(LedgerAdmin):
 
     list_display = ["show_due", "show_customer", "show_subject", "rule", "show_step", "show_outcome"]
     list_filter = [ShowFilter, "reason", "rule"]
-    list_select_related = ["rule", "customer"]
+    list_select_related = ["rule", "customer", "occasion"]
     list_before_template = "reminders/tabs.html"
     search_fields = ["subject_ref"]
     search_help_text = _("Order number or customer number")
@@ -108,7 +62,7 @@ class ReminderAdmin(LedgerAdmin):
         return (
             super()
             .get_queryset(request)
-            .prefetch_related("rule__steps")
+            .prefetch_related("occasion__rule_version__steps")
             .annotate(
                 message_state=Subquery(latest.values("state")[:1]),
                 message_reason=Subquery(latest.values("reason")[:1]),
@@ -125,9 +79,8 @@ class ReminderAdmin(LedgerAdmin):
         term = search_term.strip().replace("\x00", "")
         if term:
             customers = list(Customer.objects.filter(external_id=term).values_list("pk", flat=True))
-            queryset = queryset.filter(
-                Q(subject_ref__in=[term, f"order:{term}"]) | Q(customer_id__in=customers)
-            )
+            wanted = Q(subject_ref__in=[term, f"order:{term}"]) | Q(customer_id__in=customers)
+            queryset = queryset.filter(wanted)
         return queryset, False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -142,7 +95,8 @@ class ReminderAdmin(LedgerAdmin):
 
     @display(description=_("Due at"), ordering="due_at")
     def show_due(self, reminder: Reminder) -> str:
-        return when(reminder.due_at)
+        moved = reminder.wanted_at is not None and reminder.wanted_at != reminder.due_at
+        return _("%s, moved") % when(reminder.due_at) if moved else when(reminder.due_at)
 
     @display(description=_("Customer"))
     def show_customer(self, reminder: Reminder) -> str:
@@ -154,7 +108,7 @@ class ReminderAdmin(LedgerAdmin):
 
     @display(description=_("Step"), ordering="step")
     def show_step(self, reminder: Reminder) -> str:
-        steps = {step.number: str(step) for step in reminder.rule.steps.all()}
+        steps = {step.number: str(step) for step in reminder.occasion.rule_version.steps.all()}
         return steps.get(reminder.step, "—")
 
     @display(

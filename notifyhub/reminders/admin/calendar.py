@@ -12,7 +12,7 @@ WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")
 
 
 def month_of(rows: Iterable[tuple[date, str, int]], *, days: int = DAYS) -> dict[str, Any]:
-    """Return weeks of days from today on, each with its lines (label, count) and total, the busiest marked."""
+    """Return weeks of days from today on, each with its lines (label, count) and total."""
     today = timezone.localdate()
     lines: dict[date, dict[str, int]] = {}
     for day, label, count in rows:

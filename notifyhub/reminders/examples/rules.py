@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A rule to begin with. `data` are fields of a RuleSpec; stops that are not given are the suggested ones."""
+    """A rule to begin with. `data` are fields of a RuleSpec; stops not given are the suggested ones."""
 
     name: Any
     what: Any
@@ -48,9 +48,7 @@ _PUSH_SMS = (("push", 2 * HOUR, "read"), ("sms", 0, ""))
 EXAMPLES: dict[str, Example] = {
     "bill-due": Example(
         name=_("Bill due"),
-        what=_(
-            "Three days before by push, one day before and one day after by SMS; on working days, never too often."
-        ),
+        what=_("Three days before by push, one day before and one day after by SMS; on working days only."),
         icon="receipt_long",
         data={
             "start": "order",

@@ -15,7 +15,7 @@ class Difference(NamedTuple):
 
 
 def differences(old: tuple[Any, Sequence[Any]], new: tuple[Any, Sequence[Any]]) -> list[Difference]:
-    """Return in words what changed from `old` (version, steps) to `new`; respects that did not are left out."""
+    """Return in words what changed from `old` (version, steps) to `new`, by respect."""
     found = []
     for before, after in zip(describe(*old), describe(*new), strict=True):
         gone = [one for one in before.sentences if one not in after.sentences]

@@ -134,7 +134,7 @@ def _skips(rule: Any) -> list[str]:
 def _chosen(field: Any, value: Any) -> str:
     if field.choices is None:
         return str(value)
-    return str(dict((str(code), label) for code, label in field.choices()).get(str(value), value))
+    return str({str(code): label for code, label in field.choices()}.get(str(value), value))
 
 
 def _hours(rule: Any) -> list[str]:

@@ -50,7 +50,7 @@ def step_words(step: Any) -> str:
     words = _("%(when)s, %(chain)s: “%(template)s”") % {
         "when": step_when(step),
         "chain": chain_words(step.chain),
-        "template": step.template,
+        "template": step.template or _("no text chosen yet"),
     }
     if step.repeat_days:
         again = ngettext("again every day", "again every %(n)d days", step.repeat_days) % {

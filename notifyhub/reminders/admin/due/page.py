@@ -54,14 +54,7 @@ def _history(reminder: Reminder, messages: list[Delivery]) -> list[dict[str, Any
         (occasion.started_at, str(_("The occasion began")), "flag"),
         (reminder.created_at, str(_("This reminder was planned")), "event"),
     ]
-    events = DeliveryEvent.objects.filter(
-        dispatch_id=reminder.dispatch_id, delivery_id__in=[one.pk for one in messages]
-    ).order_by("at", "id")[:40]
-    channels = {one.pk: words.channel_label(one.channel) for one in messages}
-    if messages:
-        for event in events:
-            text = f"{channels[event.delivery_id]} · {event.get_kind_display()}"
-            lines.append((event.at, f"{text} · {event.detail}" if event.detail else text, "forum"))
+    lines += _told_of(messages)
     if reminder.settled_at:
         state = str(reminder.get_state_display())
         why = words.why_words(reminder)
@@ -72,6 +65,26 @@ def _history(reminder: Reminder, messages: list[Delivery]) -> list[dict[str, Any
         lines.append((occasion.ended_at, words.occasion_words(occasion), "stop_circle"))
     return [
         {"at": at, "text": text, "icon": icon} for at, text, icon in sorted(lines, key=lambda line: line[0])
+    ]
+
+
+def _told_of(messages: list[Delivery]) -> list[tuple[Any, str, str]]:
+    """Return what happened to the messages of one reminder; they are of one dispatch."""
+    if not messages:
+        return []
+    channels = {one.pk: words.channel_label(one.channel) for one in messages}
+    events = DeliveryEvent.objects.filter(
+        dispatch_id=messages[0].dispatch_id, delivery_id__in=list(channels)
+    ).order_by("at", "id")[:40]
+    return [
+        (
+            event.at,
+            " · ".join(
+                part for part in (channels[event.delivery_id], event.get_kind_display(), event.detail) if part
+            ),
+            "forum",
+        )
+        for event in events
     ]
 
 

@@ -139,7 +139,7 @@ class RuleForm(PageForm):
     )
     urgent = _flag(_("Also in quiet hours"), _("For what cannot wait until the morning."))
     priority = forms.TypedChoiceField(
-        label=_("Priority"), choices=Priority.choices, coerce=int, required=False, empty_value=Priority.BULK
+        label=_("Priority"), choices=Priority.choices, coerce=int, required=False, empty_value=None
     )
     max_per_customer = _amount(_("At most per customer"), high=1000)
     max_days = _amount(_("within days"), high=366)
@@ -174,6 +174,9 @@ class RuleForm(PageForm):
             values[name] = data.get(name)
         for name, choices in (("again", RuleVersion.Again), ("off_day", RuleVersion.OffDay)):
             values[name] = data.get(name) or choices.values[0 if name == "again" else 1]
+        values["priority"] = data.get("priority", Priority.BULK)
+        if values["priority"] is None:
+            values["priority"] = Priority.BULK
         values["stop_matching"] = data.get("stop_matching") or RuleVersion.Matching.SUBJECT
         hours = (data.get("send_from"), data.get("send_until")) if data.get("night") else (None, None)
         values["send_from"], values["send_until"] = hours
@@ -198,7 +201,6 @@ _PLAIN = (
     "grace_hours",
     "urgent",
     "working_days",
-    "priority",
     "max_days",
     "goal_states",
     "goal_paid",

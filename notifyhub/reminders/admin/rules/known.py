@@ -15,11 +15,13 @@ WITH RECURSIVE t AS (
 SELECT name FROM t WHERE name IS NOT NULL LIMIT 300
 """
 _PROPERTIES = """
-SELECT DISTINCT jsonb_object_keys(CASE jsonb_typeof(e.properties) WHEN 'object' THEN e.properties ELSE '{}' END)
+SELECT DISTINCT jsonb_object_keys(
+    CASE jsonb_typeof(e.properties) WHEN 'object' THEN e.properties ELSE '{}' END)
 FROM (SELECT properties FROM customers_event WHERE name = %s ORDER BY id DESC LIMIT 50) e ORDER BY 1 LIMIT 60
 """
 _FIELDS = """
-SELECT DISTINCT jsonb_object_keys(CASE jsonb_typeof(c.attributes) WHEN 'object' THEN c.attributes ELSE '{}' END)
+SELECT DISTINCT jsonb_object_keys(
+    CASE jsonb_typeof(c.attributes) WHEN 'object' THEN c.attributes ELSE '{}' END)
 FROM (SELECT attributes FROM customers_customer ORDER BY id DESC LIMIT 200) c ORDER BY 1 LIMIT 60
 """
 # Names that the house's own texts and examples use, before the first event has come.

@@ -42,7 +42,7 @@ def side_context(typed: Typed) -> dict[str, Any]:
 class RuleBase(PageMixin):
     """What all pages of one rule share: the tabs, the state, who may write."""
 
-    permission_required = "reminders.view_reminderrule"
+    permission_required: Any = "reminders.view_reminderrule"
     tab = "rule"
 
     def may_write(self, rule: ReminderRule | None) -> bool:

@@ -63,7 +63,7 @@ class ReportPage(ReportBase):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         rule, report, versions, chosen = self.report(pk)
         names = self.names(versions)
-        lines = [
+        lines: list[dict[str, Any]] = [
             {"line": line, "name": names.get(line.number, _("a former step")), "reasons": _reasons(line)}
             for line in report.steps
         ]
@@ -89,7 +89,10 @@ def _per_ten_thousand(report: Report) -> float | None:
 
 
 def _chart(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    parts = (("sent", _("Handed to sending"), "violet"), ("stopped", _("Stopped"), "green"))
+    parts: tuple[tuple[str, str, str], ...] = (
+        ("sent", _("Handed to sending"), "violet"),
+        ("stopped", _("Stopped"), "green"),
+    )
     parts += (
         ("skipped", _("Skipped"), "orange"),
         ("held_out", _("Held out"), "grey"),

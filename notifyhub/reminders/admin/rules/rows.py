@@ -96,9 +96,9 @@ class StepForm(PageForm):
         return chain
 
     def spec(self) -> StepSpec | None:
-        """Return the step, or None while its number or text is not given."""
+        """Return the step, or None while its number is not given; without a text the page is not valid."""
         data = getattr(self, "cleaned_data", {})
-        if data.get("amount") is None or data.get("template") is None:
+        if data.get("amount") is None:
             return None
         days = data.get("repeat_days")
         return StepSpec(
@@ -107,7 +107,7 @@ class StepForm(PageForm):
             side=data.get("side") or "before",
             at_time=data.get("at_time") or time(10, 0),
             chain=self.chain(),
-            template=data["template"],
+            template=data.get("template"),  # type: ignore[arg-type]
             repeat_days=days,
             repeat_max=data.get("repeat_max") or (2 if days else 1),
             number=data.get("number"),
@@ -207,4 +207,4 @@ StepFormSet = forms.formset_factory(
 )
 FilterFormSet = forms.formset_factory(FilterForm, extra=0, max_num=10, validate_max=True, absolute_max=11)
 SkipFormSet = forms.formset_factory(SkipForm, extra=0, max_num=10, validate_max=True, absolute_max=11)
-SETS = {"step": StepFormSet, "filter": FilterFormSet, "skip": SkipFormSet}
+SETS: dict[str, Any] = {"step": StepFormSet, "filter": FilterFormSet, "skip": SkipFormSet}

@@ -134,7 +134,7 @@ def rows_of(post: Any, prefix: str) -> list[dict[str, Any]]:
 
 
 def act_on(post: Any, act: str) -> Typed:
-    """Return the page after one of its buttons: rows added, moved or removed, nothing checked, nothing lost."""
+    """Return the page after one of its buttons, with rows added, moved or removed; nothing is checked."""
     values = {
         name: post.getlist(name) if name in MULTIPLE else post.get(name) for name in RuleForm.base_fields
     }

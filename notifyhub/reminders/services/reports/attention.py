@@ -76,7 +76,9 @@ def _of_steps(steps: list[ReminderStep], written: dict[int, set[str]], served: s
             said.append(_("The text “%s” is not published: its step waits.") % step.template)
         elif not written[step.template_id] & set(channels):
             said.append(_("The text “%s” is not written for the channels of its step.") % step.template)
-        for channel in channels:
-            if channel not in served:
-                said.append(_("No provider account sends by %s.") % channel_label(channel))
+        said += [
+            _("No provider account sends by %s.") % channel_label(channel)
+            for channel in channels
+            if channel not in served
+        ]
     return said

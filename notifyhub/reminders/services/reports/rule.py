@@ -31,7 +31,7 @@ WITH d AS MATERIALIZED (
     WHERE r.rule_id = %(rule)s AND r.due_at >= %(since)s AND r.due_at < %(until)s
       AND r.dispatch_id IS NOT NULL {version}
 )
-SELECT d.step, sum(m.sent + m.delivered), sum(m.delivered), sum(m.failed), sum(m.unknown), sum(m.skipped + m.expired)
+SELECT d.step, sum(m.sent + m.delivered), sum(m.delivered), sum(m.failed), sum(m.unknown)
 FROM d JOIN messaging_dispatch m ON m.id = d.dispatch_id GROUP BY 1
 """
 _ANSWERS = """
@@ -116,7 +116,7 @@ def report_rule(
     lines: dict[int, StepLine] = {}
     for step, state, reason, count, late in _ask(_ROWS.format(**parts), params):
         _add(lines.setdefault(step, StepLine(number=step)), state, reason, count, late)
-    for step, sent, delivered, failed, unknown, _skipped in _ask(_MESSAGES.format(**parts), params):
+    for step, sent, delivered, failed, unknown in _ask(_MESSAGES.format(**parts), params):
         line = lines.setdefault(step, StepLine(number=step))
         line.handed, line.delivered, line.failed, line.unknown = (
             int(sent),

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from notifyhub.celery import app
-from notifyhub.customers.models import Customer, Order, Topic
+from notifyhub.customers.models import Customer, Event, Order, Topic
 from notifyhub.customers.services.consents import record_consent
 from notifyhub.customers.services.events import EventIn, record_events
 from notifyhub.customers.tests.factories import make_topic
@@ -20,7 +20,7 @@ from notifyhub.messaging.models import Delivery, Dispatch, DispatchItem, Templat
 from notifyhub.messaging.services.templates import create_template, publish, save_content
 from notifyhub.messaging.tests.kit.people import make_people, sink_account
 from notifyhub.messaging.tests.kit.processes import celery, lines_of, running, sink, tick_until, wait_for
-from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
+from notifyhub.reminders.models import Reminder, ReminderRule
 from notifyhub.reminders.services.following.realtime import AT_ONCE
 from notifyhub.reminders.services.sending import send_due_reminders
 from notifyhub.reminders.tests.factories import make_rule, plan, spec
@@ -83,7 +83,6 @@ def _spec(topic: Topic, amount: int = 2, unit: str = "hours", side: str = "befor
 def test_clocks_that_are_doubled_and_killed_hand_over_each_reminder_once(tmp_path: Path) -> None:
     topic = make_topic(message_class="service")
     people = make_people(PEOPLE, topic)
-    make_rule(_spec(topic), start="event", event_name="cart_updated", name="Cart", grace_hours=3) if False else None
     rule = make_rule(_spec(topic))
     output = tmp_path / "clocks.log"
     for life in range(3):
@@ -163,7 +162,7 @@ def test_an_event_is_answered_by_the_realtime_worker_once_however_often_it_rings
                 for n, one in enumerate(people)
             ]
         )
-        ids = list(Occasion._meta.apps.get_model("customers", "Event").objects.values_list("pk", flat=True))
+        ids = list(Event.objects.values_list("pk", flat=True))
         for _ring in range(3):
             app.signature(AT_ONCE).apply_async(args=["gate_changed", ids], queue="realtime")
         tick_until(lambda: len(lines_of(accepted)) >= len(people))

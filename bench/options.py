@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "segments", "admin")
+SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "segments", "admin", "reminders")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from notifyhub.staff.models import BusinessCalendar, CalendarDay
 WEEKDAYS = (1, 2, 3, 4, 5)
 # Days off are looked at this far around the day of planning. A date further away is moved when it comes
 # near: rows are computed anew all along.
-CALENDAR_BACK, CALENDAR_AHEAD = timedelta(days=800), timedelta(days=3000)
+CALENDAR_BACK, CALENDAR_AHEAD = timedelta(days=800), timedelta(days=1500)
 # No run of days off is longer; a calendar without any working day moves nothing.
 LONGEST_REST = 60
 

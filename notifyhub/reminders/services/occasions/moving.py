@@ -29,6 +29,7 @@ _WITHOUT_DATE = {
     "WHERE c.id = o.customer_id)",
 }
 
+# NOT IN makes a table of hashes, whatever the database thinks of how many there are.
 # An occasion whose date is gone stops. One whose date has moved out of sight is forgotten until it comes
 # near, as if it had never begun; if something was sent, the new date will be another one.
 _LEAVE = """
@@ -36,9 +37,9 @@ WITH fresh AS MATERIALIZED (SELECT subject_ref, occurrence FROM ({anchors}) k), 
     SELECT o.id, coalesce({dateless}, true) AS dateless, EXISTS (
         SELECT 1 FROM reminders_reminder r WHERE r.occasion_id = o.id AND r.state = 'dispatched') AS sent
     FROM reminders_occasion o JOIN customers_customer k ON k.id = o.customer_id AND k.state = 'active'
-    WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose} AND NOT EXISTS (
-        SELECT 1 FROM fresh f
-        WHERE f.subject_ref = o.subject_ref AND (f.occurrence IS NULL OR f.occurrence = o.occurrence))
+    WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose}
+      AND (o.subject_ref, coalesce({counted}, o.occurrence)) NOT IN (
+          SELECT f.subject_ref, coalesce(f.occurrence, -1) FROM fresh f)
 ), ended AS (
     UPDATE reminders_occasion o SET state = CASE WHEN o.done_at IS NULL THEN 'stopped' ELSE 'done' END,
         reason = CASE WHEN g.dateless THEN 'no_date' ELSE 'newer' END, ended_at = %(now)s
@@ -95,7 +96,10 @@ def follow_dates(
     with connection.cursor() as cursor:
         cursor.execute(_MOVE.format(anchors=anchors.sql, latest=LATEST), params)
         ended = cursor.rowcount
-        cursor.execute(_LEAVE.format(anchors=anchors.sql, dateless=dateless, whose=whose), params)
+        # Orders have one date at a time; profiles one in each year.
+        counted = "-1" if version.start == RuleVersion.Start.ORDER else "NULL::int"
+        leave = _LEAVE.format(anchors=anchors.sql, dateless=dateless, whose=whose, counted=counted)
+        cursor.execute(leave, params)
         stopped, forgotten, empty = cursor.fetchone()
         cursor.execute("DELETE FROM reminders_occasion WHERE id = ANY(%s)", [empty])
     return int(ended + stopped + forgotten)

@@ -17,6 +17,8 @@ _OCCASIONS = f"""
     WHERE o.rule_version_id = %(version)s AND o.state = 'running' AND {{picked}}
 """
 
+# What is fresh has no index and its size is not known beforehand: NOT IN looks it up in a table of hashes,
+# where an anti-join may read all of it for each row.
 _WRITE = """
 WITH fresh AS MATERIALIZED (
     SELECT d.*, CASE WHEN d.off THEN 'off_day'
@@ -49,8 +51,7 @@ WITH fresh AS MATERIALIZED (
     FROM reminders_occasion o
     WHERE r.occasion_id = o.id AND r.state = 'planned'
       AND o.rule_version_id = %(version)s AND o.state = 'running' AND {picked}
-      AND NOT EXISTS (SELECT 1 FROM fresh f
-                      WHERE f.occasion_id = r.occasion_id AND f.step = r.step AND f.round = r.round)
+      AND (r.occasion_id, r.step, r.round) NOT IN (SELECT f.occasion_id, f.step, f.round FROM fresh f)
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM made) + (SELECT count(*) FROM gone)

@@ -33,45 +33,44 @@ WITH due AS MATERIALIZED (
            r.due_at < %(now)s - v.grace_hours * interval '1 hour'
                OR r.round < max(r.round) OVER (PARTITION BY r.occasion_id) AS late
     FROM due r JOIN {OCCASIONS.replace("reminders_occasion o", "reminders_occasion o ON o.id = r.occasion_id", 1)}
-), good AS (
-    SELECT l.*, row_number() OVER (PARTITION BY l.customer_id ORDER BY l.due_at, l.id) AS of_customer,
-           row_number() OVER (PARTITION BY l.subject_ref ORDER BY l.due_at, l.id) AS of_subject
-    FROM looked l
-    WHERE l.why IS NULL AND NOT l.late AND l.condition = '' AND NOT l.held_out
-), judged AS (
-    SELECT l.id, l.occasion_id, CASE
-        WHEN l.why IS NOT NULL THEN l.why
-        WHEN l.late THEN 'late:'
-        WHEN l.condition <> '' THEN 'condition:' || l.condition
-        WHEN l.held_out THEN 'held_out:'
+), ranked AS (
+    SELECT k.*, row_number() OVER (PARTITION BY k.customer_id, k.good ORDER BY k.due_at, k.id) AS of_customer,
+           row_number() OVER (PARTITION BY k.subject_ref, k.good ORDER BY k.due_at, k.id) AS of_subject
+    FROM (SELECT l.*, l.why IS NULL AND NOT l.late AND l.condition = '' AND NOT l.held_out AS good
+          FROM looked l) k
+), judged AS MATERIALIZED (
+    SELECT g.id, g.occasion_id, g.why, CASE
+        WHEN g.why IS NOT NULL THEN g.why
+        WHEN g.late THEN 'late:'
+        WHEN g.condition <> '' THEN 'condition:' || g.condition
+        WHEN g.held_out THEN 'held_out:'
         {{limits}}
         ELSE '' END AS verdict
-    FROM looked l LEFT JOIN good g ON g.id = l.id
+    FROM ranked g
 ), ended AS (
     UPDATE reminders_occasion t SET state = CASE WHEN t.done_at IS NULL THEN 'stopped' ELSE 'done' END,
-        reason = split_part(l.why, ':', 1), detail = left(substr(l.why, strpos(l.why, ':') + 1), 80),
+        reason = split_part(j.why, ':', 1), detail = left(substr(j.why, strpos(j.why, ':') + 1), 80),
         ended_at = %(now)s
-    FROM looked l WHERE t.id = l.occasion_id AND l.why IS NOT NULL AND t.state = 'running'
+    FROM judged j WHERE t.id = j.occasion_id AND j.why IS NOT NULL AND t.state = 'running'
 ), settled AS (
     UPDATE reminders_reminder r SET settled_at = %(now)s, reason = split_part(j.verdict, ':', 1),
         detail = left(substr(j.verdict, strpos(j.verdict, ':') + 1), 80),
-        state = CASE WHEN w.why IS NULL THEN 'skipped' ELSE 'stopped' END
-    FROM judged j JOIN looked w ON w.id = j.id
-    WHERE r.id = j.id AND j.verdict <> ''
+        state = CASE WHEN j.why IS NULL THEN 'skipped' ELSE 'stopped' END
+    FROM judged j WHERE r.id = j.id AND j.verdict <> ''
 )
 SELECT j.id, j.occasion_id, j.verdict FROM judged j
 """
 
 _HAD = "SELECT count(*) FROM reminders_reminder h WHERE h.rule_id = %(rule)s AND h.state = 'dispatched' AND h.reason = ''"
 _OF_CUSTOMER = f"""
-        WHEN g.of_customer + ({_HAD} AND h.customer_id = l.customer_id
+        WHEN g.of_customer + ({_HAD} AND h.customer_id = g.customer_id
             AND h.settled_at > %(now)s - %(max_days)s * interval '1 day') > %(max_per_customer)s
         THEN 'customer_max:' || %(max_per_customer)s || ' / ' || %(max_days)s"""
 _OF_SUBJECT = f"""
-        WHEN g.of_subject + ({_HAD} AND h.subject_ref = l.subject_ref) > %(subject_max)s
+        WHEN g.of_subject + ({_HAD} AND h.subject_ref = g.subject_ref) > %(subject_max)s
         THEN 'subject_max:' || %(subject_max)s"""
 _GAP = f"""
-        WHEN g.of_subject > 1 OR ({_HAD} AND h.subject_ref = l.subject_ref
+        WHEN g.of_subject > 1 OR ({_HAD} AND h.subject_ref = g.subject_ref
             AND h.settled_at > %(now)s - %(subject_gap)s * interval '1 hour') > 0
         THEN 'subject_gap:' || %(subject_gap)s"""
 

@@ -9,8 +9,7 @@ from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from django.db.models import F
-from django.db.models.functions import Least
+from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
 from notifyhub.core.registry import demo_loaders
@@ -157,7 +156,6 @@ def _live(now: datetime) -> None:
         _pay([pair for pair in payments if pair[0] <= until])
         payments = [pair for pair in payments if pair[0] > until]
     RuleVersion.objects.filter(rule__in=active).update(grace_hours=GRACE)
-    Occasion.objects.filter(started_at__gt=since).update(started_at=since)
 
 
 def _date() -> None:
@@ -171,7 +169,8 @@ def _date() -> None:
     date_messages(times)
     bounce_empty_numbers({dispatch_id for dispatch_id, _item in times})
     sent.update(settled_at=F("due_at") + timedelta(seconds=1))
-    Reminder.objects.update(created_at=Least(F("created_at"), F("due_at") - timedelta(days=6)))
+    began = Occasion.objects.filter(pk=OuterRef("occasion")).values("started_at")
+    Reminder.objects.filter(created_at__gt=F("due_at")).update(created_at=Subquery(began))
 
 
 def load(say: Callable[[str], None]) -> None:

@@ -29,7 +29,11 @@ def entries(*steps: dict[str, Any], filters: Any = (), skips: Any = (), **fields
         "was": "order|due_at|",
         **fields,
     }
-    for prefix, rows in (("step", [{**STEP, **step} for step in steps]), ("filter", filters), ("skip", skips)):
+    for prefix, rows in (
+        ("step", [{**STEP, **step} for step in steps]),
+        ("filter", filters),
+        ("skip", skips),
+    ):
         data[f"{prefix}-TOTAL_FORMS"] = data.get(f"{prefix}-TOTAL_FORMS", str(len(rows)))
         data[f"{prefix}-INITIAL_FORMS"] = "0"
         for place, row in enumerate(rows):

@@ -140,7 +140,7 @@ def rest() -> set[date]:
     """Make a calendar with long holidays and made-up Sundays the default; return its days off."""
     BusinessCalendar.objects.update(default=False)
     made = BusinessCalendar.objects.create(key="oracle", name="Oracle", weekdays=[1, 2, 3, 4, 5], default=True)
-    sundays = {day + timedelta(days=6 - day.weekday()) for day in list(sorted(HOLIDAYS))[::7]} - HOLIDAYS
+    sundays = {day + timedelta(days=6 - day.weekday()) for day in sorted(HOLIDAYS)[::7]} - HOLIDAYS
     CalendarDay.objects.bulk_create(
         [CalendarDay(calendar=made, day=day, works=False) for day in HOLIDAYS]
         + [CalendarDay(calendar=made, day=day, works=True) for day in sundays]

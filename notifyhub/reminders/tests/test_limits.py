@@ -252,8 +252,8 @@ def test_what_is_sent_is_about_the_order_however_the_rule_counts() -> None:
     make_rule(spec(0, "days", "after", at_time=time(0)), start="event", event_name="parcel_late",
               subject_property="parcel", name="Parcel", grace_hours=48)
     tell(customer, "parcel_late", order=order.number, parcel="X9")
-    from notifyhub.reminders.services.following import begin_at_once
     from notifyhub.customers.models import Event
+    from notifyhub.reminders.services.following import begin_at_once
 
     assert begin_at_once(name="parcel_late", ids=list(Event.objects.values_list("pk", flat=True))) == 0
     from notifyhub.reminders.services.following.hearing import start_rule

@@ -62,7 +62,8 @@ def test_the_judged_rule_is_made_from_the_page_alone(editor: Client) -> None:
     assert (live.stop_states, live.stop_paid, live.stop_held) == (MONEY, True, True)
     assert (live.send_from, live.send_until, live.working_days) == (time(9), time(21), True)
     assert live.stop_events == ["arrangement_agreed"]
-    assert rule.owner is not None and rule.owner.username == roles.MARKETING_EDITOR
+    assert rule.owner is not None
+    assert rule.owner.username == roles.MARKETING_EDITOR
     assert AuditEntry.objects.filter(verb="create_reminder_rule", object_id=str(rule.pk)).exists()
     words = editor.get(answer.url).content.decode()
     assert "Between 09:00 and 21:00" in words
@@ -127,7 +128,7 @@ def test_a_rule_on_an_event_keeps_filters_chain_waits_repeats_and_skips(editor: 
 def test_what_is_wrong_is_said_in_place_and_the_entries_stay(
     editor: Client, field: str, value: str, sentence: str
 ) -> None:
-    posted = entries({"template": make_text().pk}, night="on", **{"name": "My long work"})
+    posted = entries({"template": make_text().pk}, night="on", name="My long work")
     page = editor.post(reverse(ADD), {**posted, field: value})
     text = page.content.decode()
     assert page.status_code == 422, text
@@ -222,7 +223,8 @@ def test_a_stale_page_keeps_the_text_says_what_was_saved_and_may_then_save(edito
     page = editor.post(url, entries(line, name="Mine", version=rule.version))
     text = page.content.decode()
     assert page.status_code == 409
-    assert "Theirs" in text and "Up to 99 hours late" in text
+    assert "Theirs" in text
+    assert "Up to 99 hours late" in text
     assert 'value="Mine"' in text
     now = page.context["version"]
     assert editor.post(url, entries(line, name="Mine", version=now)).status_code == 302
@@ -244,12 +246,11 @@ def test_saving_what_has_begun_makes_a_version_whose_change_is_told_in_words(edi
     plan_reminders()
     step = rule.live.steps.get()
     line = {"number": 1, "amount": 4, "unit": "hours", "template": step.template_id}
-    page = editor.post(
-        reverse(CHANGE, args=[rule.pk]), entries(line, version=rule.version), follow=True
-    )
+    page = editor.post(reverse(CHANGE, args=[rule.pk]), entries(line, version=rule.version), follow=True)
     assert "Saved as version 2" in page.content.decode()
     versions = editor.get(reverse("admin:reminders_reminderrule_versions", args=[rule.pk])).content.decode()
-    assert "4 hours before" in versions and "<del>2 hours before" in versions
+    assert "4 hours before" in versions
+    assert "<del>2 hours before" in versions
     assert "In force" in versions
 
 
@@ -307,7 +308,8 @@ def test_known_events_and_properties_are_offered(editor: Client) -> None:
     tell(make_customer(), "cart_abandoned", cart_value=3)
     rule = make_rule(spec(1, "hours", "after"), start="event", event_name="cart_abandoned", active=False)
     known = editor.get(reverse(CHANGE, args=[rule.pk])).context["known"]
-    assert "cart_abandoned" in known["events"] and known["properties"] == ["cart_value"]
+    assert "cart_abandoned" in known["events"]
+    assert known["properties"] == ["cart_value"]
 
 
 def test_the_text_of_a_step_is_shown_as_its_channels_show_it(editor: Client) -> None:

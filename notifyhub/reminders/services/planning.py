@@ -15,7 +15,7 @@ from django.utils import timezone
 from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
 from notifyhub.reminders.services import goals, stopping
 from notifyhub.reminders.services.due_sql import anchors_of, lines_of, reach_of
-from notifyhub.reminders.services.locks import lock_rule
+from notifyhub.reminders.services.locks import expect_many, know_tables, lock_rule
 from notifyhub.reminders.services.occasions import adopt_version, begin_dated, follow_dates, write_rows
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def skip_late(*, now: datetime | None = None) -> int:
     """Skip what is past its grace, and say so; return how many rows."""
     now = now or timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
+        expect_many()
         cursor.execute(_LATE, {"now": now})
         late = [row[0] for row in cursor.fetchall()]
         if late:
@@ -91,6 +92,7 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
     versions = versions_of(rule)
     live, steps = next(pair for pair in versions if pair[0].pk == rule.live_id)
     with transaction.atomic():
+        expect_many()
         lock_rule(rule.pk)
         if customer_ids is None:
             adopt_version(rule)
@@ -101,9 +103,10 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
             first, last = reach_of(live, lines_of(steps), now=now, back=back, ahead=HORIZON + EDGE)
             anchors = anchors_of(live, now=now, first=first, last=last, customer_ids=customer_ids)
             changed += follow_dates(rule, live, now=now, anchors=anchors, customer_ids=customer_ids)
-            begin_dated(
+            begun = begin_dated(
                 rule, live, steps, now=now, back=back, ahead=HORIZON + EDGE, customer_ids=customer_ids
             )
+            know_tables(len(begun))
         if customer_ids is not None:
             changed += _write(rule, versions, now=now, picked=picked, params=params)
             return changed
@@ -120,6 +123,7 @@ def _write(
     changed = sum(
         write_rows(rule, version, steps, now=now, picked=picked, params=params) for version, steps in versions
     )
+    know_tables(changed)
     goals.mark_done(picked, params, now=now)
     changed += stopping.end_stopped(picked, params, now=now)
     stopping.close_through(picked, params, now=now)
@@ -131,6 +135,7 @@ def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
     picked = "o.rule_id = %(rule)s AND o.id > %(low)s AND o.id <= %(high)s"
     while True:
         with transaction.atomic():
+            expect_many()
             lock_rule(rule.pk)
             with connection.cursor() as cursor:
                 cursor.execute(_CHUNK, [rule.pk, cursor_at, CHUNK])

@@ -9,7 +9,7 @@ from django.utils import timezone
 from notifyhub.customers.services.events.following import Span, follow_events
 from notifyhub.reminders.models import ReminderRule, RuleVersion
 from notifyhub.reminders.services import goals, stopping
-from notifyhub.reminders.services.locks import lock_rule
+from notifyhub.reminders.services.locks import expect_many, lock_rule
 from notifyhub.reminders.services.occasions import begin_events
 from notifyhub.reminders.services.planning import plan_rule, versions_of
 from notifyhub.reminders.services.occasions.rows import write_rows
@@ -47,6 +47,7 @@ def follow_news(*, now: datetime | None = None) -> int:
 
 def _hear(span: Span, now: datetime) -> int:
     params: dict[str, Any] = {"after": span.after, "upto": span.upto}
+    expect_many()
     with connection.cursor() as cursor:
         cursor.execute(_NAMES, params)
         names = {row[0] for row in cursor.fetchall()}
@@ -81,6 +82,7 @@ def start_rule(
 ) -> tuple[int, list[int]]:
     """Begin what the events picked by `which` start; return how many rows changed, and the occasions."""
     with transaction.atomic():
+        expect_many()
         lock_rule(rule.pk)
         versions = versions_of(rule)
         live, steps = next(pair for pair in versions if pair[0].pk == rule.live_id)

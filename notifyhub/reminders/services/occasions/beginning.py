@@ -23,6 +23,8 @@ LATEST = """
     ORDER BY l.occurrence DESC LIMIT 1
 """
 
+# In an order of its own, so that all is read before the first row is written: else the look-ups of the latest
+# would wade through what the statement itself has written.
 _BEGIN = """
 INSERT INTO reminders_occasion (rule_id, rule_version_id, customer_id, order_id, subject_ref, occurrence,
     anchor_at, event_id, facts, held_out, state, reason, detail, started_at)
@@ -45,7 +47,7 @@ JOIN reminders_reminderrule ru ON ru.id = v.rule_id
 JOIN customers_customer c ON c.id = o.customer_id
 LEFT JOIN customers_order ord ON ord.id = o.order_id
 WHERE ({why}) IS NULL
-ORDER BY o.subject_ref
+ORDER BY o.subject_ref DESC
 ON CONFLICT (rule_id, subject_ref, occurrence) DO NOTHING
 RETURNING id
 """

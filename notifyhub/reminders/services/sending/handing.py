@@ -12,6 +12,7 @@ from notifyhub.messaging.services.dispatches import create_dispatch, longest_wai
 from notifyhub.messaging.services.halts import held_before
 from notifyhub.reminders.models import ReminderStep, RuleVersion
 from notifyhub.reminders.services import stopping
+from notifyhub.reminders.services.locks import expect_many
 from notifyhub.reminders.services.sending.judging import judge
 
 ORIGIN = "reminder"
@@ -56,6 +57,7 @@ def hand_over(
     ).first()
     if template is None:
         return 0
+    expect_many()
     rows, lost = judge(version, step=step.number, now=now, held=held_before(), only=only)
     if rows:
         _dispatch(version, step, template, rows, now=now)

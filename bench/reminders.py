@@ -183,6 +183,7 @@ def run(world: World) -> list[Figure]:
     note = f"{len(busy)} events" + ("" if overlapped else "; the campaign ended first")
     return [
         *figures,
+        measured("event to handed over, alone, p50", [percentile(calm, 0.5)], "s", more=False),
         measured("event to handed over, alone, p99", [percentile(calm, 0.99)], "s", more=False),
         measured("event to handed over beside a campaign, p50", [percentile(busy, 0.5)], "s", more=False),
         measured(

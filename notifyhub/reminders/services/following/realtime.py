@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
+from django.db import connection
 from django.utils import timezone
 
 from notifyhub.core.doorbell import ring
@@ -19,6 +20,16 @@ from notifyhub.reminders.services.sending.handing import hand_over
 AT_ONCE = "reminders.begin_at_once"
 # More ids than this are an import or a flood: the tick takes them set-wise.
 MOST = 500
+
+# Bells that wait behind a busy worker are answered together: each takes along what came after its own events,
+# and the next finds nothing left to do.
+_WAITING = """
+SELECT e.id FROM customers_event e
+WHERE e.name = %(name)s AND e.id >= %(first)s AND NOT EXISTS (
+    SELECT 1 FROM reminders_occasion o
+    WHERE o.customer_id = e.customer_id AND o.rule_id = %(rule)s AND o.event_id = e.id)
+ORDER BY e.id LIMIT %(most)s
+"""
 
 _UNITS = (ReminderStep.Unit.MINUTES, ReminderStep.Unit.HOURS)
 
@@ -45,14 +56,25 @@ def on_events_recorded(events: Mapping[str, Sequence[int]], **kwargs: Any) -> No
             ring(current_app.signature(AT_ONCE), name, ids, queue="realtime")
 
 
+def _waiting(rule: ReminderRule, name: str, first: int) -> list[int]:
+    params = {"name": name, "first": first, "rule": rule.pk, "most": MOST}
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, params)
+        return [row[0] for row in cursor.fetchall()]
+
+
 def begin_at_once(*, name: str, ids: Sequence[int], now: datetime | None = None) -> int:
-    """Begin what these events start and hand over the steps without an offset; return how many went."""
+    """Begin what these events, and those of the name after them, start, and hand over what goes at once.
+
+    Return how many reminders went.
+    """
     now = now or timezone.now()
     sent = 0
     for rule in rules_at_once([name]):
-        _changed, begun = start_rule(
-            rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": list(ids)}
-        )
+        waiting = _waiting(rule, name, min(ids, default=0))
+        if not waiting:
+            continue
+        _changed, begun = start_rule(rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": waiting})
         if not begun:
             continue
         steps = ReminderStep.objects.filter(rule_version=rule.live_id, amount=0, unit__in=_UNITS)

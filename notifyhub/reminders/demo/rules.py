@@ -21,7 +21,10 @@ TEXTS: tuple[tuple[str, str, str, str, dict[tuple[str, str], tuple[str, str]]], 
         "food-deals",
         {
             ("push", "zh-hans"): ("还差一步", "{{ customer.name }}，您选的{{ event.item }}还在购物车里。"),
-            ("push", "en"): ("One step to go", "{{ event.item }} is still in your cart, {{ customer.name }}."),
+            ("push", "en"): (
+                "One step to go",
+                "{{ event.item }} is still in your cart, {{ customer.name }}.",
+            ),
         },
     ),
     (
@@ -34,7 +37,10 @@ TEXTS: tuple[tuple[str, str, str, str, dict[tuple[str, str], tuple[str, str]]], 
                 "抱歉，晚了一点",
                 "订单 {{ order.number }} 比预计晚了，骑手正在赶来，给您添麻烦了。",
             ),
-            ("push", "en"): ("Sorry, it is late", "Order {{ order.number }} is late. The rider is on the way."),
+            ("push", "en"): (
+                "Sorry, it is late",
+                "Order {{ order.number }} is late. The rider is on the way.",
+            ),
         },
     ),
 )

@@ -12,7 +12,7 @@ from notifyhub.messaging.demo.past import date_messages
 from notifyhub.messaging.engine.foreground import drain_everything
 from notifyhub.reminders.demo.rules import CART, GRACE, LATE
 from notifyhub.reminders.models import Reminder, ReminderRule
-from notifyhub.reminders.services.following.hearing import start_rule
+from notifyhub.reminders.services.following.starting import start_rule
 from notifyhub.reminders.services.planning import plan_reminders
 from notifyhub.reminders.services.sending import send_due_reminders
 
@@ -82,12 +82,19 @@ def _carts(rng: Random, now: datetime) -> list[EventIn]:
 
 def _late_orders(rng: Random, now: datetime) -> list[EventIn]:
     """Return meals that are under way still, later than promised or about to be."""
-    people = list(Customer.objects.filter(state="active", external_id__isnull=False).order_by("-pk")[:LATE_ORDERS])
+    people = list(
+        Customer.objects.filter(state="active", external_id__isnull=False).order_by("-pk")[:LATE_ORDERS]
+    )
     events = []
     for number, customer in enumerate(people):
         promised = now + timedelta(minutes=20 * number - 35)
         placed = promised - timedelta(minutes=40)
-        said = {"line": "food", "merchant": "渔人烧烤", "amount_due": "68.00", "promised_at": promised.isoformat()}
+        said = {
+            "line": "food",
+            "merchant": "渔人烧烤",
+            "amount_due": "68.00",
+            "promised_at": promised.isoformat(),
+        }
         order = f"F26L-{number:04d}"
         events += [
             _event(customer, "order_placed", placed, order, **said),
@@ -164,5 +171,6 @@ def date_what_was_sent() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE reminders_reminder SET created_at = least(created_at, due_at - interval '1 hour'), "
-            "settled_at = CASE WHEN state = 'dispatched' THEN due_at + interval '1 second' ELSE settled_at END"
+            "settled_at = CASE WHEN state = 'dispatched' THEN due_at + interval '1 second' "
+            "ELSE settled_at END"
         )

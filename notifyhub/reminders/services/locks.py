@@ -1,5 +1,7 @@
-"""Preparing a transaction for many rows, and one writer of a rule's occasions at a time: the tick and the quick road would else
-begin one twice over."""
+"""Preparing a transaction: for many rows, and as the only writer of a rule's occasions.
+
+Without the lock, the tick and the quick road would begin one twice over, or lose a restart between them.
+"""
 
 from django.db import connection
 

@@ -66,9 +66,7 @@ def stop_reminders(*, now: datetime | None = None) -> int:
 
 def versions_of(rule: ReminderRule) -> list[tuple[RuleVersion, list[ReminderStep]]]:
     """Return the versions by which something of the rule is running, the one in force among them."""
-    running = RuleVersion.objects.filter(rule=rule).filter(
-        Q(pk=rule.live_id) | Q(occasions__state="running")
-    )
+    running = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Q(occasions__state="running"))
     rows = running.distinct().select_related("calendar").prefetch_related("steps")
     return [(version, list(version.steps.all())) for version in rows]
 
@@ -82,7 +80,7 @@ def back_of(rule: ReminderRule, version: RuleVersion, *, now: datetime) -> timed
 
 
 def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | None = None) -> int:
-    """Begin, move and end what the rule's dates and the state of things ask for; return how many rows changed.
+    """Begin, move and end what the rule's dates and the state of things ask for; return the rows changed.
 
     With `customer_ids` only theirs.
     """
@@ -148,7 +146,7 @@ def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
 
 
 def plan_reminders(*, now: datetime | None = None) -> int:
-    """End what is no longer due, then plan each active rule whose round has come; return how many rows changed.
+    """End what is no longer due, plan each active rule whose round has come; return how many rows changed.
 
     A rule that fails keeps no other from being planned; its error is raised in the end, for the tick's row.
     """

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notifyhub.customers.models import Customer, Order
 from notifyhub.customers.tests.factories import make_customer
-from notifyhub.reminders.models import Reminder, ReminderRule
+from notifyhub.reminders.models import Reminder
 from notifyhub.reminders.services import rules
 from notifyhub.reminders.tests.factories import change_rule, make_order, make_rule, plan, spec
 

@@ -51,7 +51,8 @@ ORDER BY k.due_at, k.step, k.round
 # As if the event came at this moment, about nothing in particular.
 _IF_NOW = f"""
     SELECT c.id AS customer_id, NULL::bigint AS order_id, 'event:?' AS subject_ref, NULL::int AS occurrence,
-           %(now)s::timestamptz AS anchor_at, {ZONE} AS zone, NULL::bigint AS event_id, '{{}}'::jsonb AS facts,
+           %(now)s::timestamptz AS anchor_at, {ZONE} AS zone, NULL::bigint AS event_id,
+           '{{}}'::jsonb AS facts,
            %(now)s::timestamptz AS began_at, %(now)s::timestamptz AS told_at
     FROM customers_customer c {ZONE_JOIN} WHERE c.id = %(customer)s AND c.state = 'active'
 """
@@ -143,7 +144,11 @@ def _rows(
 
 
 def _ask(
-    version: RuleVersion, steps: list[ReminderStep], customer: Customer, now: datetime, anchors: Anchors | None
+    version: RuleVersion,
+    steps: list[ReminderStep],
+    customer: Customer,
+    now: datetime,
+    anchors: Anchors | None,
 ) -> list[dict[str, Any]]:
     due, params = due_rows(
         version, lines_of(steps), now=now, back=BACK, ahead=AHEAD, customer_ids=[customer.pk], anchors=anchors

@@ -39,7 +39,9 @@ def row_words(row: dict[str, Any]) -> tuple[str, str] | None:
     if state == State.DISPATCHED and not reason:
         return _("Handed to sending already; it goes once."), "blue"
     if state == State.DISPATCHED:
-        return _("It was handed to sending and kept back.") + " " + stop_words(f"{reason}:{row['detail']}"), "grey"
+        return _("It was handed to sending and kept back.") + " " + stop_words(
+            f"{reason}:{row['detail']}"
+        ), "grey"
     if state == State.SKIPPED and row["row_due"] == row["due_at"]:
         return _("Skipped already: %s.") % Reason(reason).label, "grey"
     return None
@@ -63,10 +65,9 @@ def nothing_words(version: RuleVersion, customer: Customer) -> str:
             % field
         )
     if version.start == RuleVersion.Start.EVENT:
-        return (
-            _("No “%(event)s” of this customer in the last 60 days has a date in “%(field)s” and fits.")
-            % {"event": version.event_name, "field": field}
-        )
+        return _(
+            "No “%(event)s” of this customer in the last 60 days has a date in “%(field)s” and fits."
+        ) % {"event": version.event_name, "field": field}
     dated = Order.objects.filter(customer=customer, **{f"{field}__isnull": False})
     lines = set(dated.values_list("line", flat=True).distinct())
     if not lines:

@@ -13,9 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from notifyhub.core.doorbell import ring
-from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
-from notifyhub.reminders.services.following.hearing import start_rule
-from notifyhub.reminders.services.sending.handing import hand_over
+from notifyhub.reminders.models import ReminderRule, RuleVersion
+from notifyhub.reminders.services.following.starting import EXACT_UNITS, hand_over_at_once, start_rule
 
 AT_ONCE = "reminders.begin_at_once"
 # More ids than this are an import or a flood: the tick takes them set-wise.
@@ -31,14 +30,12 @@ WHERE e.name = %(name)s AND e.id >= %(first)s AND NOT EXISTS (
 ORDER BY e.id LIMIT %(most)s
 """
 
-_UNITS = (ReminderStep.Unit.MINUTES, ReminderStep.Unit.HOURS)
-
 
 def rules_at_once(names: Sequence[str]) -> list[ReminderRule]:
     """Return the active rules that one of these events starts and that have a step without an offset."""
     rows = ReminderRule.objects.filter(
         live__steps__amount=0,
-        live__steps__unit__in=_UNITS,
+        live__steps__unit__in=EXACT_UNITS,
         state=ReminderRule.State.ACTIVE,
         live__start=RuleVersion.Start.EVENT,
         live__event_name__in=names,
@@ -57,7 +54,7 @@ def on_events_recorded(events: Mapping[str, Sequence[int]], **kwargs: Any) -> No
 
 
 def _waiting(rule: ReminderRule, name: str, first: int) -> list[int]:
-    params = {"name": name, "first": first, "rule": rule.pk, "most": MOST}
+    params: dict[str, Any] = {"name": name, "first": first, "rule": rule.pk, "most": MOST}
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, params)
         return [row[0] for row in cursor.fetchall()]
@@ -75,11 +72,5 @@ def begin_at_once(*, name: str, ids: Sequence[int], now: datetime | None = None)
         if not waiting:
             continue
         _changed, begun = start_rule(rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": waiting})
-        if not begun:
-            continue
-        steps = ReminderStep.objects.filter(rule_version=rule.live_id, amount=0, unit__in=_UNITS)
-        for step in steps.select_related(
-            "rule_version__rule__owner", "rule_version__rule__owner_team", "template__topic"
-        ):
-            sent += hand_over(version=step.rule_version, step=step, now=now, only=begun)
+        sent += hand_over_at_once(rule, begun, now=now)
     return sent

@@ -90,7 +90,7 @@ def _begin(
                 "now": now,
                 # What was due before the rule became active was never promised to anybody.
                 "since": rule.activated_at,
-                "back": back,
+                "back": f"{back.total_seconds():.0f} seconds",
                 "until": until,
             },
         )
@@ -127,7 +127,8 @@ def begin_dated(
 # While one runs, a newer start event moves it as long as nothing has gone out; else it ends for the next.
 _RESTART = """
 WITH fresh AS (
-    SELECT DISTINCT ON (k.subject_ref) k.* FROM ({anchors}) k ORDER BY k.subject_ref, k.began_at DESC, k.event_id
+    SELECT DISTINCT ON (k.subject_ref) k.* FROM ({anchors}) k
+    ORDER BY k.subject_ref, k.began_at DESC, k.event_id
 ), again AS (
     SELECT f.*, l.id AS occasion, l.sent FROM fresh f JOIN LATERAL ({latest}) l ON true
     WHERE l.state = 'running' AND f.began_at > l.started_at

@@ -24,7 +24,8 @@ def adopt_version(rule: ReminderRule) -> int:
 
 
 _WITHOUT_DATE = {
-    RuleVersion.Start.ORDER: "(SELECT ord.{field} IS NULL FROM customers_order ord WHERE ord.id = o.order_id)",
+    RuleVersion.Start.ORDER: "(SELECT ord.{field} IS NULL FROM customers_order ord "
+    "WHERE ord.id = o.order_id)",
     RuleVersion.Start.CUSTOMER: "(SELECT NOT c.attributes ? %(field)s FROM customers_customer c "
     "WHERE c.id = o.customer_id)",
 }

@@ -111,7 +111,7 @@ def live(now: datetime) -> None:
     active.update(activated_at=since, created_at=since - timedelta(days=40))
     _graces(DAYS * 24)
     cart_rule = ReminderRule.objects.select_related("live").get(live__event_name=CART)
-    _tell(_carts(rng, now))
+    carts = _carts(rng, now)
     _tell(_late_orders(rng, now))
     payments = _payments(rng, now)
     before = since - timedelta(days=1)
@@ -119,6 +119,10 @@ def live(now: datetime) -> None:
         until = since + timedelta(hours=12 * (half + 1))
         paid = [pair for pair in payments if pair[0] <= until]
         payments = payments[len(paid) :]
+        filled = [event for event in carts if event.occurred_at <= until]
+        carts = carts[len(filled) :]
+        if filled:
+            _tell(filled)
         cart_rule.refresh_from_db()
         start_rule(
             cart_rule,

@@ -27,7 +27,7 @@ EVERY = timedelta(hours=1)
 EDGE = 2 * EVERY
 # Of an outage longer than this, what came due before is not even told as missed.
 LONGEST_OUTAGE = timedelta(days=30)
-# Occasions whose rows are written in one transaction.
+# Rows that one transaction looks at.
 CHUNK = 50_000
 
 _CHUNK = """
@@ -131,12 +131,13 @@ def _write(
 def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
     changed, cursor_at = 0, 0
     picked = "o.rule_id = %(rule)s AND o.id > %(low)s AND o.id <= %(high)s"
+    lines = max(sum(step.repeat_max for step in steps) for _version, steps in versions)
     while True:
         with transaction.atomic():
             expect_many()
             lock_rule(rule.pk)
             with connection.cursor() as cursor:
-                cursor.execute(_CHUNK, [rule.pk, cursor_at, CHUNK])
+                cursor.execute(_CHUNK, [rule.pk, cursor_at, max(CHUNK // max(lines, 1), 1000)])
                 high, found = cursor.fetchone()
             if not found:
                 return changed

@@ -27,6 +27,8 @@ EVERY = timedelta(hours=1)
 EDGE = 2 * EVERY
 # Of an outage longer than this, what came due before is not even told as missed.
 LONGEST_OUTAGE = timedelta(days=30)
+# What stopped longer ago goes on only if an event of the customer says so, not by looking at all that ended.
+LONGEST_STOP = timedelta(days=60)
 # Rows that one transaction looks at.
 CHUNK = 50_000
 
@@ -95,7 +97,8 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
         if customer_ids is None:
             adopt_version(rule)
         changed = 0
-        stopping.resume_stopped(picked, params)
+        lately = "true" if customer_ids is not None else "o.ended_at > %(lately)s"
+        stopping.resume_stopped(f"{picked} AND {lately}", {**params, "lately": now - LONGEST_STOP})
         if live.start != RuleVersion.Start.EVENT:
             back = back_of(rule, live, now=now)
             first, last = reach_of(live, lines_of(steps), now=now, back=back, ahead=HORIZON + EDGE)

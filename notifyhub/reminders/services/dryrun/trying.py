@@ -13,6 +13,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Delivery, TemplateVersion
 from notifyhub.messaging.services.dispatches import forecast
 from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
+from notifyhub.reminders.registry import describe_condition
 from notifyhub.reminders.services.dryrun.asking import RULE_ROW, ask, steps_of, version_row
 from notifyhub.reminders.services.dryrun.words import moved_words, nothing_words, row_words, stop_words
 from notifyhub.reminders.services.due_sql import due_rows, event_anchors, lines_of
@@ -195,7 +196,7 @@ def _judge(version: RuleVersion, row: dict[str, Any], now: datetime) -> tuple[st
     if row["held_out"]:
         return _("Not sent: this customer is held out, to measure what reminders do."), "grey"
     if row["condition"]:
-        return _("Left out if it is then as it is now: %s.") % row["condition"], "orange"
+        return _("Left out if it is then as it is now: %s.") % describe_condition(row["condition"]), "orange"
     moved = moved_words(row)
     if due <= now:
         return _("Sent at once.") + moved, "green"

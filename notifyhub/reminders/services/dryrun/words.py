@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.templatetags.nh import when
 from notifyhub.customers.models import Customer, Order
 from notifyhub.reminders.models import Reminder, RuleVersion
+from notifyhub.reminders.registry import describe_condition
 
 Reason = Reminder.Reason
 State = Reminder.State
@@ -42,6 +43,8 @@ def row_words(row: dict[str, Any]) -> tuple[str, str] | None:
         return _("It was handed to sending and kept back.") + " " + stop_words(
             f"{reason}:{row['detail']}"
         ), "grey"
+    if state == State.SKIPPED and reason == Reason.CONDITION and row["row_due"] == row["due_at"]:
+        return _("Skipped already: %s.") % describe_condition(row["detail"]), "grey"
     if state == State.SKIPPED and row["row_due"] == row["due_at"]:
         return _("Skipped already: %s.") % Reason(reason).label, "grey"
     return None

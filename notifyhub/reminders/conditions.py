@@ -18,7 +18,8 @@ _READ = """EXISTS (
     JOIN messaging_delivery pd ON pd.dispatch_id = p.dispatch_id AND pd.dedup_key = p.id
     WHERE p.occasion_id = o.id AND p.dispatch_id IS NOT NULL AND (pd.read_at IS NOT NULL OR EXISTS (
         SELECT 1 FROM messaging_deliveryevent pe
-        WHERE pe.dispatch_id = pd.dispatch_id AND pe.delivery_id = pd.id AND pe.kind IN ('read', 'clicked'))))"""
+        WHERE pe.dispatch_id = pd.dispatch_id AND pe.delivery_id = pd.id
+          AND pe.kind IN ('read', 'clicked'))))"""
 _SENT = """EXISTS (
     SELECT 1 FROM reminders_reminder p
     WHERE p.occasion_id = o.id AND p.state = 'dispatched' AND p.reason = '')"""
@@ -71,9 +72,7 @@ def register() -> None:
     )
     skip_conditions.register(
         "previous_read",
-        SkipCondition(
-            label=_("The message before was read or clicked"), compile=lambda params: (_READ, [])
-        ),
+        SkipCondition(label=_("The message before was read or clicked"), compile=lambda params: (_READ, [])),
         order=20,
     )
     skip_conditions.register(

@@ -35,3 +35,11 @@ class SkipCondition:
 
 
 skip_conditions: Registry[SkipCondition] = Registry()
+
+
+def describe_condition(detail: str) -> str:
+    """Return in words what a due row keeps of the condition that left it out: label, and what it asked."""
+    kind, _space, asked = detail.partition(" ")
+    found = skip_conditions.get(kind)
+    label = str(found.label) if found else kind
+    return f"{label} ({asked})" if asked else label

@@ -1,4 +1,4 @@
-"""What reminders tell messaging: the words of a row. When it must not go any more stands in stopping.STOP_SQL."""
+"""What reminders tell messaging: the words of a row. When it must not go any more says stopping.STOP_SQL."""
 
 import json
 from collections.abc import Sequence

@@ -10,7 +10,5 @@ def named(sql: str, values: Sequence[Any], *, prefix: str) -> tuple[str, dict[st
     if len(parts) != len(values) + 1:
         raise ValueError("SQL and parameters do not fit.")
     names = [f"{prefix}_{place}" for place in range(len(values))]
-    joined = parts[0] + "".join(
-        f"%({name})s{part}" for name, part in zip(names, parts[1:], strict=True)
-    )
+    joined = parts[0] + "".join(f"%({name})s{part}" for name, part in zip(names, parts[1:], strict=True))
     return joined, dict(zip(names, values, strict=True))

@@ -52,7 +52,9 @@ def move_reminders_back(*, kept_id: int, merged_id: int) -> int:
         moved = cursor.rowcount
         cursor.execute(_ROWS_BACK, params)
     # The profiles have changed on both sides.
-    ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE, live__start="customer").update(planned_at=None)
+    ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE, live__start="customer").update(
+        planned_at=None
+    )
     return int(moved)
 
 

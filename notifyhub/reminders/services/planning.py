@@ -15,7 +15,7 @@ from django.utils import timezone
 from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
 from notifyhub.reminders.services import goals, stopping
 from notifyhub.reminders.services.due_sql import anchors_of, lines_of, reach_of
-from notifyhub.reminders.services.locks import lock_rule
+from notifyhub.reminders.services.locks import expect_many, know_tables, lock_rule
 from notifyhub.reminders.services.occasions import adopt_version, begin_dated, follow_dates, write_rows
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ EVERY = timedelta(hours=1)
 EDGE = 2 * EVERY
 # Of an outage longer than this, what came due before is not even told as missed.
 LONGEST_OUTAGE = timedelta(days=30)
-# Occasions whose rows are written in one transaction.
+# What stopped longer ago goes on only if an event of the customer says so, not by looking at all that ended.
+LONGEST_STOP = timedelta(days=60)
+# Rows that one transaction looks at.
 CHUNK = 50_000
 
 _CHUNK = """
@@ -50,6 +52,7 @@ def skip_late(*, now: datetime | None = None) -> int:
     """Skip what is past its grace, and say so; return how many rows."""
     now = now or timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
+        expect_many()
         cursor.execute(_LATE, {"now": now})
         late = [row[0] for row in cursor.fetchall()]
         if late:
@@ -65,9 +68,7 @@ def stop_reminders(*, now: datetime | None = None) -> int:
 
 def versions_of(rule: ReminderRule) -> list[tuple[RuleVersion, list[ReminderStep]]]:
     """Return the versions by which something of the rule is running, the one in force among them."""
-    running = RuleVersion.objects.filter(rule=rule).filter(
-        Q(pk=rule.live_id) | Q(occasions__state="running")
-    )
+    running = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Q(occasions__state="running"))
     rows = running.distinct().select_related("calendar").prefetch_related("steps")
     return [(version, list(version.steps.all())) for version in rows]
 
@@ -81,7 +82,7 @@ def back_of(rule: ReminderRule, version: RuleVersion, *, now: datetime) -> timed
 
 
 def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | None = None) -> int:
-    """Begin, move and end what the rule's dates and the state of things ask for; return how many rows changed.
+    """Begin, move and end what the rule's dates and the state of things ask for; return the rows changed.
 
     With `customer_ids` only theirs.
     """
@@ -91,19 +92,22 @@ def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | No
     versions = versions_of(rule)
     live, steps = next(pair for pair in versions if pair[0].pk == rule.live_id)
     with transaction.atomic():
+        expect_many()
         lock_rule(rule.pk)
         if customer_ids is None:
             adopt_version(rule)
         changed = 0
-        stopping.resume_stopped(picked, params)
+        lately = "true" if customer_ids is not None else "o.ended_at > %(lately)s"
+        stopping.resume_stopped(f"{picked} AND {lately}", {**params, "lately": now - LONGEST_STOP})
         if live.start != RuleVersion.Start.EVENT:
             back = back_of(rule, live, now=now)
             first, last = reach_of(live, lines_of(steps), now=now, back=back, ahead=HORIZON + EDGE)
             anchors = anchors_of(live, now=now, first=first, last=last, customer_ids=customer_ids)
             changed += follow_dates(rule, live, now=now, anchors=anchors, customer_ids=customer_ids)
-            begin_dated(
+            begun = begin_dated(
                 rule, live, steps, now=now, back=back, ahead=HORIZON + EDGE, customer_ids=customer_ids
             )
+            know_tables(len(begun))
         if customer_ids is not None:
             changed += _write(rule, versions, now=now, picked=picked, params=params)
             return changed
@@ -120,6 +124,7 @@ def _write(
     changed = sum(
         write_rows(rule, version, steps, now=now, picked=picked, params=params) for version, steps in versions
     )
+    know_tables(changed)
     goals.mark_done(picked, params, now=now)
     changed += stopping.end_stopped(picked, params, now=now)
     stopping.close_through(picked, params, now=now)
@@ -129,11 +134,13 @@ def _write(
 def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
     changed, cursor_at = 0, 0
     picked = "o.rule_id = %(rule)s AND o.id > %(low)s AND o.id <= %(high)s"
+    lines = max(sum(step.repeat_max for step in steps) for _version, steps in versions)
     while True:
         with transaction.atomic():
+            expect_many()
             lock_rule(rule.pk)
             with connection.cursor() as cursor:
-                cursor.execute(_CHUNK, [rule.pk, cursor_at, CHUNK])
+                cursor.execute(_CHUNK, [rule.pk, cursor_at, max(CHUNK // max(lines, 1), 1000)])
                 high, found = cursor.fetchone()
             if not found:
                 return changed
@@ -143,7 +150,7 @@ def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
 
 
 def plan_reminders(*, now: datetime | None = None) -> int:
-    """End what is no longer due, then plan each active rule whose round has come; return how many rows changed.
+    """End what is no longer due, plan each active rule whose round has come; return how many rows changed.
 
     A rule that fails keeps no other from being planned; its error is raised in the end, for the tick's row.
     """

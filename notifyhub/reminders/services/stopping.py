@@ -81,9 +81,12 @@ OCCASIONS = """reminders_occasion o
     JOIN customers_customer c ON c.id = o.customer_id
     LEFT JOIN customers_order ord ON ord.id = o.order_id"""
 
-# Read in each window right before sending, over the alias d. An occasion that was ended since says no as well.
+# The same from a due row on, whose alias is r.
+OCCASION_OF_ROW = OCCASIONS.replace("occasion o\n", "occasion o ON o.id = r.occasion_id\n", 1)
+
+# Read in each window right before sending, over the alias d. One that was ended since says no as well.
 STOP_SQL = f"""EXISTS (
-    SELECT 1 FROM reminders_reminder r JOIN {OCCASIONS.replace("reminders_occasion o", "reminders_occasion o ON o.id = r.occasion_id", 1)}
+    SELECT 1 FROM reminders_reminder r JOIN {OCCASION_OF_ROW}
     WHERE r.id = d.dedup_key AND (o.state IN ('stopped', 'done') OR {STOPPED}))"""
 
 # The reasons that may vanish again, so that what was stopped goes on.
@@ -128,7 +131,7 @@ def end_stopped(picked: str, params: dict[str, Any] | None = None, *, now: datet
 
 
 def resume_stopped(picked: str, params: dict[str, Any] | None = None) -> list[int]:
-    """Let go on what was stopped for a reason that is gone; return the occasions, for their rows to be made."""
+    """Let go on what was stopped for a reason that is gone; return the occasions."""
     with connection.cursor() as cursor:
         cursor.execute(_RESUME.format(picked=picked), {**(params or {}), "passing": list(PASSING)})
         return [row[0] for row in cursor.fetchall()]

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.messaging.models import Delivery, Dispatch
-from notifyhub.reminders.services.stopping import OCCASIONS, WHY
+from notifyhub.reminders.services.stopping import OCCASION_OF_ROW, WHY
 
 # The occasion may have been ended by the tick between hand-over and sending: then that is the reason.
 _WRITE = f"""
@@ -20,16 +20,18 @@ WITH skipped AS (
         WHEN o.reason <> '' THEN o.reason || ':' || o.detail
         WHEN s.reason = 'hold' THEN 'held:' END) AS why
     FROM skipped s JOIN reminders_reminder r ON r.id = s.id AND r.dispatch_id = %(dispatch)s
-    JOIN {OCCASIONS.replace("reminders_occasion o", "reminders_occasion o ON o.id = r.occasion_id", 1)}
+    JOIN {OCCASION_OF_ROW}
 ), ended AS (
     UPDATE reminders_occasion t SET state = CASE WHEN t.done_at IS NULL THEN 'stopped' ELSE 'done' END,
         reason = split_part(l.why, ':', 1), detail = left(substr(l.why, strpos(l.why, ':') + 1), 80),
         ended_at = %(now)s
     FROM looked l JOIN skipped s ON s.id = l.id
-    WHERE t.id = l.occasion AND s.reason = 'stopped' AND l.why IS NOT NULL AND t.state IN ('running', 'through')
+    WHERE t.id = l.occasion AND s.reason = 'stopped' AND l.why IS NOT NULL
+      AND t.state IN ('running', 'through')
     RETURNING t.id, t.reason, t.detail
 ), rest AS (
-    UPDATE reminders_reminder r SET state = 'stopped', reason = e.reason, detail = e.detail, settled_at = %(now)s
+    UPDATE reminders_reminder r
+    SET state = 'stopped', reason = e.reason, detail = e.detail, settled_at = %(now)s
     FROM ended e WHERE r.occasion_id = e.id AND r.state = 'planned'
 )
 UPDATE reminders_reminder r SET reason = split_part(l.why, ':', 1),
@@ -39,9 +41,12 @@ FROM looked l WHERE r.id = l.id AND l.why IS NOT NULL
 
 
 def explain_skipped(*, dispatch_id: int, ids: Sequence[int] | None = None) -> int:
-    """Write on the due rows why their messages were kept back; return how many rows. Without `ids`, of all."""
+    """Write on the due rows why their messages were kept back; return how many. Without `ids`, on all."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_WRITE, {"dispatch": dispatch_id, "ids": None if ids is None else list(ids), "now": timezone.now()})
+        cursor.execute(
+            _WRITE,
+            {"dispatch": dispatch_id, "ids": None if ids is None else list(ids), "now": timezone.now()},
+        )
         return int(cursor.rowcount)
 
 

@@ -13,7 +13,6 @@ def main() -> None:
     from notifyhub.reminders.services.planning import plan_reminders
     from notifyhub.reminders.services.sending import send_due_reminders
 
-    print("ticking", flush=True)
     while True:
         plan_reminders()
         follow_news()

@@ -49,7 +49,12 @@ def make_text(*channels: str, body: str = BODY, published: bool = True) -> Templ
 
 
 def spec(
-    amount: int = 3, unit: str = "days", side: str = "before", *, channels: Sequence[str] = ("sms",), **more: Any
+    amount: int = 3,
+    unit: str = "days",
+    side: str = "before",
+    *,
+    channels: Sequence[str] = ("sms",),
+    **more: Any,
 ) -> StepSpec:
     """Return a step as typed; the template is a new one unless given."""
     more.setdefault("chain", [{"channel": channel} for channel in channels])

@@ -59,7 +59,8 @@ def test_a_version_that_is_not_saved_is_foreseen_and_tried_and_nothing_is_writte
         (1, order.number, "green"),
         (2, order.number, "green"),
     ]
-    assert not Occasion.objects.exists() and not Reminder.objects.exists()
+    assert not Occasion.objects.exists()
+    assert not Reminder.objects.exists()
     assert (ReminderRule.objects.count(), RuleVersion.objects.count()) == (before, before)
 
 
@@ -79,7 +80,8 @@ def test_trying_says_when_and_by_what() -> None:
     order = _due(5)
     rule = make_rule(spec(3), spec(1))
     first = try_version(rule.live, order.customer)[0]
-    assert first.due_at is not None and first.words.startswith("Sent then.")
+    assert first.due_at is not None
+    assert first.words.startswith("Sent then.")
     plan()
     assert try_version(rule.live, order.customer)[0].reminder_id == Reminder.objects.get(step=1).pk
 
@@ -112,7 +114,8 @@ def test_trying_says_what_was_sent_and_what_moved_it() -> None:
     order = make_order(make_customer(), due_at=_now() + timedelta(minutes=119))
     rule = make_rule(spec(3, "days", "after", at_time=time(2)), send_from=time(9), send_until=time(20))
     (late,) = try_version(rule.live, order.customer)
-    assert late.wanted_at is not None and "Moved from" in late.words
+    assert late.wanted_at is not None
+    assert "Moved from" in late.words
     plain = make_rule(spec(2, "hours"), name="Plain")
     plan()
     send_due_reminders()
@@ -123,7 +126,8 @@ def test_trying_a_rule_by_events_supposes_one_now_when_none_has_come() -> None:
     customer = make_customer()
     rule = make_rule(spec(2, "hours", "after"), start="event", event_name="cart_updated", name="Cart")
     (one,) = try_version(rule.live, customer)
-    assert one.if_now and one.due_at is not None
+    assert one.if_now
+    assert one.due_at is not None
     tell(customer, "cart_updated", order="C-1", at=_now() - timedelta(minutes=5))
     (one,) = try_version(rule.live, customer)
     assert (one.if_now, one.subject) == (False, "C-1")

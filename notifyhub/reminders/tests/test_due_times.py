@@ -50,7 +50,13 @@ def into_the_hours(local: datetime, start: time, end: time, *, forward: bool) ->
 
 
 def expected(
-    anchor: datetime, *, step: ReminderStep, round_: int, zone: ZoneInfo, version: RuleVersion, rest: set[date]
+    anchor: datetime,
+    *,
+    step: ReminderStep,
+    round_: int,
+    zone: ZoneInfo,
+    version: RuleVersion,
+    rest: set[date],
 ) -> datetime | None:
     """Return when the step is due, None if a day off leaves it out."""
     before = step.side == "before" and step.amount > 0
@@ -80,7 +86,7 @@ def expected(
 def computed(
     version: RuleVersion, step: ReminderStep, customer: Customer
 ) -> dict[tuple[int, int], datetime | None]:
-    """Return the due times as the database computes them over twenty years, by year of the anchor and round."""
+    """Return the due times as the database computes them over twenty years, by year and round."""
     sql, params = due_rows(
         version, lines_of([step]), now=MIDDLE, back=YEARS, ahead=YEARS, customer_ids=[customer.pk]
     )
@@ -139,7 +145,9 @@ HOLIDAYS = {date(2023, 1, 1) + timedelta(days=97 * n + k) for n in range(30) for
 def rest() -> set[date]:
     """Make a calendar with long holidays and made-up Sundays the default; return its days off."""
     BusinessCalendar.objects.update(default=False)
-    made = BusinessCalendar.objects.create(key="oracle", name="Oracle", weekdays=[1, 2, 3, 4, 5], default=True)
+    made = BusinessCalendar.objects.create(
+        key="oracle", name="Oracle", weekdays=[1, 2, 3, 4, 5], default=True
+    )
     sundays = {day + timedelta(days=6 - day.weekday()) for day in sorted(HOLIDAYS)[::7]} - HOLIDAYS
     CalendarDay.objects.bulk_create(
         [CalendarDay(calendar=made, day=day, works=False) for day in HOLIDAYS]
@@ -217,9 +225,7 @@ def test_a_birthday_is_due_each_year_when_the_obvious_calculation_says(
     for (year, n), due in found.items():
         day = min(born.day, calendar.monthrange(year, born.month)[1])
         anchor = on_the_clock(datetime(year, born.month, day), ZoneInfo(zone))  # noqa: DTZ001
-        assert due == expected(
-            anchor, step=step, round_=n, zone=ZoneInfo(zone), version=version, rest=set()
-        )
+        assert due == expected(anchor, step=step, round_=n, zone=ZoneInfo(zone), version=version, rest=set())
 
 
 def test_29_february_falls_on_the_28th_in_common_years() -> None:

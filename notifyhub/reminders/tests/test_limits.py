@@ -159,7 +159,8 @@ def test_a_held_out_customer_gets_nothing_is_said_to_be_and_stays_so() -> None:
     plan()
     sent = send_due_reminders()
     out = set(Occasion.objects.filter(held_out=True).values_list("customer_id", flat=True))
-    assert 10 <= len(out) <= 50 and sent == 60 - len(out)
+    assert 10 <= len(out) <= 50
+    assert sent == 60 - len(out)
     said = Reminder.objects.filter(state="skipped", reason="held_out").values_list("customer_id", flat=True)
     assert set(said) == out
     for customer_id in out:
@@ -186,12 +187,15 @@ def test_conditions_leave_a_step_out_and_let_the_next_go_on() -> None:
     assert send_due_reminders(now=_now() + timedelta(hours=2)) == 2
 
 
-@pytest.mark.parametrize(("kind", "read", "goes"), [
-    ("previous_read", True, 0),
-    ("previous_read", False, 1),
-    ("previous_unread", True, 1),
-    ("previous_unread", False, 0),
-])
+@pytest.mark.parametrize(
+    ("kind", "read", "goes"),
+    [
+        ("previous_read", True, 0),
+        ("previous_read", False, 1),
+        ("previous_unread", True, 1),
+        ("previous_unread", False, 0),
+    ],
+)
 def test_a_step_may_depend_on_the_message_before(kind: str, read: bool, goes: int) -> None:
     from django.core.management import call_command
 
@@ -249,14 +253,20 @@ def test_a_rule_that_was_changed_sends_nothing_before_it_is_planned_anew() -> No
 def test_what_is_sent_is_about_the_order_however_the_rule_counts() -> None:
     customer = make_customer()
     order = make_order(customer, number="P-1")
-    make_rule(spec(0, "days", "after", at_time=time(0)), start="event", event_name="parcel_late",
-              subject_property="parcel", name="Parcel", grace_hours=48)
+    make_rule(
+        spec(0, "days", "after", at_time=time(0)),
+        start="event",
+        event_name="parcel_late",
+        subject_property="parcel",
+        name="Parcel",
+        grace_hours=48,
+    )
     tell(customer, "parcel_late", order=order.number, parcel="X9")
     from notifyhub.customers.models import Event
     from notifyhub.reminders.services.following import begin_at_once
 
     assert begin_at_once(name="parcel_late", ids=list(Event.objects.values_list("pk", flat=True))) == 0
-    from notifyhub.reminders.services.following.hearing import start_rule
+    from notifyhub.reminders.services.following.starting import start_rule
 
     rule = ReminderRule.objects.select_related("live").get()
     start_rule(rule, now=_now(), which="true", params={})

@@ -118,7 +118,9 @@ def test_who_pays_or_leaves_while_the_worker_sends_is_not_reminded_and_the_row_s
         app.signature(bells.PLAN).apply_async(args=[dispatch.pk], queue="bulk")
         wait_for(lambda: len(lines_of(accepted)) >= 20)
         sent = set(
-            Delivery.objects.filter(dispatch_id=dispatch.pk, state__gt=0).values_list("customer_id", flat=True)
+            Delivery.objects.filter(dispatch_id=dispatch.pk, state__gt=0).values_list(
+                "customer_id", flat=True
+            )
         )
         waiting = [one for one in people if one.pk not in sent][-120:]
         Order.objects.filter(customer__in=waiting[:60]).update(amount_paid=100)
@@ -129,7 +131,8 @@ def test_who_pays_or_leaves_while_the_worker_sends_is_not_reminded_and_the_row_s
     stopped = [one.pk for one in waiting[:60] if rows[one.pk].reason == "stopped"]
     left = [one.pk for one in waiting[60:70] if rows[one.pk].reason == "opted_out"]
     # Those whose window was open already may still go.
-    assert stopped and left
+    assert stopped
+    assert left
     assert {rows[one.pk].state for one in waiting[:60]} <= {Delivery.State.SENT, Delivery.State.SKIPPED}
     said = Reminder.objects.filter(customer__in=stopped).values_list("reason", "detail", "occasion__state")
     assert set(said) == {("paid", "100.00 CNY", "stopped")} or set(said) == {("paid", "100.00 CNY", "done")}
@@ -142,7 +145,11 @@ def test_an_event_is_answered_by_the_realtime_worker_once_however_often_it_rings
     topic = make_topic(message_class="service")
     people = make_people(20, topic)
     make_rule(
-        _spec(topic, 0, "minutes", "after"), start="event", event_name="gate_changed", name="Gate", grace_hours=1
+        _spec(topic, 0, "minutes", "after"),
+        start="event",
+        event_name="gate_changed",
+        name="Gate",
+        grace_hours=1,
     )
     plan()
     with (

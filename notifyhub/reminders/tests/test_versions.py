@@ -90,7 +90,11 @@ def test_what_staff_took_away_stays_away() -> None:
         ({"start": "event", "event_name": "cart", "subject_property": "order"}, "subject_property"),
         ({"start": "event", "event_name": "cart", "stop_events": ["cart"]}, "stop_events"),
         (
-            {"start": "event", "event_name": "cart", "event_filters": [{"property": "v", "operator": "like"}]},
+            {
+                "start": "event",
+                "event_name": "cart",
+                "event_filters": [{"property": "v", "operator": "like"}],
+            },
             "event_filters.0.operator",
         ),
         (

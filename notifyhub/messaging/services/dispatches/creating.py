@@ -74,10 +74,9 @@ def create_dispatch(
 
     `chain` is the channels by step, and how long each but the last waits for what: [{"channel": "push",
     "wait": seconds, "until": "delivered" or "read"}, …]. `audience` is {"kind": "rule", "rule": …} or
-    {"kind": "items"} with `items`, or with `fill(dispatch_id)`, which writes the items itself by one statement and
-    returns how many. An `urgent` one does not wait for the end of quiet hours. Raises Refused
-    if the job cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one
-    state.
+    {"kind": "items"} with `items`, or with `fill(dispatch_id)`, which writes the items by a statement of its
+    own and returns how many. An `urgent` one does not wait for the end of quiet hours. Raises Refused if the
+    job cannot be sent as asked. Once the transaction commits, every recipient ends in exactly one state.
     """
     topic = topic or (template_version.template.topic if template_version else None)
     check_content(template_version=template_version, text=text)

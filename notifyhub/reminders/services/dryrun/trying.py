@@ -13,6 +13,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import Delivery, TemplateVersion
 from notifyhub.messaging.services.dispatches import forecast
 from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
+from notifyhub.reminders.registry import describe_condition
 from notifyhub.reminders.services.dryrun.asking import RULE_ROW, ask, steps_of, version_row
 from notifyhub.reminders.services.dryrun.words import moved_words, nothing_words, row_words, stop_words
 from notifyhub.reminders.services.due_sql import due_rows, event_anchors, lines_of
@@ -51,7 +52,8 @@ ORDER BY k.due_at, k.step, k.round
 # As if the event came at this moment, about nothing in particular.
 _IF_NOW = f"""
     SELECT c.id AS customer_id, NULL::bigint AS order_id, 'event:?' AS subject_ref, NULL::int AS occurrence,
-           %(now)s::timestamptz AS anchor_at, {ZONE} AS zone, NULL::bigint AS event_id, '{{}}'::jsonb AS facts,
+           %(now)s::timestamptz AS anchor_at, {ZONE} AS zone, NULL::bigint AS event_id,
+           '{{}}'::jsonb AS facts,
            %(now)s::timestamptz AS began_at, %(now)s::timestamptz AS told_at
     FROM customers_customer c {ZONE_JOIN} WHERE c.id = %(customer)s AND c.state = 'active'
 """
@@ -143,7 +145,11 @@ def _rows(
 
 
 def _ask(
-    version: RuleVersion, steps: list[ReminderStep], customer: Customer, now: datetime, anchors: Anchors | None
+    version: RuleVersion,
+    steps: list[ReminderStep],
+    customer: Customer,
+    now: datetime,
+    anchors: Anchors | None,
 ) -> list[dict[str, Any]]:
     due, params = due_rows(
         version, lines_of(steps), now=now, back=BACK, ahead=AHEAD, customer_ids=[customer.pk], anchors=anchors
@@ -190,7 +196,7 @@ def _judge(version: RuleVersion, row: dict[str, Any], now: datetime) -> tuple[st
     if row["held_out"]:
         return _("Not sent: this customer is held out, to measure what reminders do."), "grey"
     if row["condition"]:
-        return _("Left out if it is then as it is now: %s.") % row["condition"], "orange"
+        return _("Left out if it is then as it is now: %s.") % describe_condition(row["condition"]), "orange"
     moved = moved_words(row)
     if due <= now:
         return _("Sent at once.") + moved, "green"

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.templatetags.nh import when
 from notifyhub.customers.models import Customer, Order
 from notifyhub.reminders.models import Reminder, RuleVersion
+from notifyhub.reminders.registry import describe_condition
 
 Reason = Reminder.Reason
 State = Reminder.State
@@ -39,7 +40,11 @@ def row_words(row: dict[str, Any]) -> tuple[str, str] | None:
     if state == State.DISPATCHED and not reason:
         return _("Handed to sending already; it goes once."), "blue"
     if state == State.DISPATCHED:
-        return _("It was handed to sending and kept back.") + " " + stop_words(f"{reason}:{row['detail']}"), "grey"
+        return _("It was handed to sending and kept back.") + " " + stop_words(
+            f"{reason}:{row['detail']}"
+        ), "grey"
+    if state == State.SKIPPED and reason == Reason.CONDITION and row["row_due"] == row["due_at"]:
+        return _("Skipped already: %s.") % describe_condition(row["detail"]), "grey"
     if state == State.SKIPPED and row["row_due"] == row["due_at"]:
         return _("Skipped already: %s.") % Reason(reason).label, "grey"
     return None
@@ -63,10 +68,9 @@ def nothing_words(version: RuleVersion, customer: Customer) -> str:
             % field
         )
     if version.start == RuleVersion.Start.EVENT:
-        return (
-            _("No “%(event)s” of this customer in the last 60 days has a date in “%(field)s” and fits.")
-            % {"event": version.event_name, "field": field}
-        )
+        return _(
+            "No “%(event)s” of this customer in the last 60 days has a date in “%(field)s” and fits."
+        ) % {"event": version.event_name, "field": field}
     dated = Order.objects.filter(customer=customer, **{f"{field}__isnull": False})
     lines = set(dated.values_list("line", flat=True).distinct())
     if not lines:

@@ -45,7 +45,8 @@ _ORDERS = (
 # Profile dates are text (1990-05-17). What is no date gives NULL and drops out; a day that its month does not
 # have, such as 29 February in a common year, is the last one of the month.
 _PROFILES = f"""
-    SELECT c.id AS customer_id, NULL::bigint AS order_id, 'customer:' || c.id || ':' || %(field)s AS subject_ref,
+    SELECT c.id AS customer_id, NULL::bigint AS order_id,
+           'customer:' || c.id || ':' || %(field)s AS subject_ref,
            {{occurrence}} AS occurrence, {at_clock("d.day::timestamp", ZONE)} AS anchor_at, {ZONE} AS zone,
            NULL::bigint AS event_id, '{{{{}}}}'::jsonb AS facts, %(now)s::timestamptz AS began_at,
            %(now)s::timestamptz AS told_at
@@ -66,9 +67,7 @@ _PROFILES = f"""
     WHERE c.state = 'active' AND c.attributes ? %(field)s AND t.written IS NOT NULL
       AND d.day BETWEEN %(first)s::date - 1 AND %(last)s::date + 1 {{whose}}
 """
-_YEARS = (
-    "generate_series(extract(year FROM %(first)s::date)::int, extract(year FROM %(last)s::date)::int)"
-)
+_YEARS = "generate_series(extract(year FROM %(first)s::date)::int, extract(year FROM %(last)s::date)::int)"
 _THE_YEAR = "CAST(substring(t.written FROM 1 FOR 4) AS int)"
 
 # A subject longer than its column keeps its beginning and gets a fingerprint.

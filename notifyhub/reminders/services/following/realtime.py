@@ -9,25 +9,33 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
+from django.db import connection
 from django.utils import timezone
 
 from notifyhub.core.doorbell import ring
-from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
-from notifyhub.reminders.services.following.hearing import start_rule
-from notifyhub.reminders.services.sending.handing import hand_over
+from notifyhub.reminders.models import ReminderRule, RuleVersion
+from notifyhub.reminders.services.following.starting import EXACT_UNITS, hand_over_at_once, start_rule
 
 AT_ONCE = "reminders.begin_at_once"
 # More ids than this are an import or a flood: the tick takes them set-wise.
 MOST = 500
 
-_UNITS = (ReminderStep.Unit.MINUTES, ReminderStep.Unit.HOURS)
+# Bells that wait behind a busy worker are answered together: each takes along what came after its own events,
+# and the next finds nothing left to do.
+_WAITING = """
+SELECT e.id FROM customers_event e
+WHERE e.name = %(name)s AND e.id >= %(first)s AND NOT EXISTS (
+    SELECT 1 FROM reminders_occasion o
+    WHERE o.customer_id = e.customer_id AND o.rule_id = %(rule)s AND o.event_id = e.id)
+ORDER BY e.id LIMIT %(most)s
+"""
 
 
 def rules_at_once(names: Sequence[str]) -> list[ReminderRule]:
     """Return the active rules that one of these events starts and that have a step without an offset."""
     rows = ReminderRule.objects.filter(
         live__steps__amount=0,
-        live__steps__unit__in=_UNITS,
+        live__steps__unit__in=EXACT_UNITS,
         state=ReminderRule.State.ACTIVE,
         live__start=RuleVersion.Start.EVENT,
         live__event_name__in=names,
@@ -45,19 +53,24 @@ def on_events_recorded(events: Mapping[str, Sequence[int]], **kwargs: Any) -> No
             ring(current_app.signature(AT_ONCE), name, ids, queue="realtime")
 
 
+def _waiting(rule: ReminderRule, name: str, first: int) -> list[int]:
+    params: dict[str, Any] = {"name": name, "first": first, "rule": rule.pk, "most": MOST}
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, params)
+        return [row[0] for row in cursor.fetchall()]
+
+
 def begin_at_once(*, name: str, ids: Sequence[int], now: datetime | None = None) -> int:
-    """Begin what these events start and hand over the steps without an offset; return how many went."""
+    """Begin what these events, and those of the name after them, start, and hand over what goes at once.
+
+    Return how many reminders went.
+    """
     now = now or timezone.now()
     sent = 0
     for rule in rules_at_once([name]):
-        _changed, begun = start_rule(
-            rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": list(ids)}
-        )
-        if not begun:
+        waiting = _waiting(rule, name, min(ids, default=0))
+        if not waiting:
             continue
-        steps = ReminderStep.objects.filter(rule_version=rule.live_id, amount=0, unit__in=_UNITS)
-        for step in steps.select_related(
-            "rule_version__rule__owner", "rule_version__rule__owner_team", "template__topic"
-        ):
-            sent += hand_over(version=step.rule_version, step=step, now=now, only=begun)
+        _changed, begun = start_rule(rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": waiting})
+        sent += hand_over_at_once(rule, begun, now=now)
     return sent

@@ -23,6 +23,8 @@ LATEST = """
     ORDER BY l.occurrence DESC LIMIT 1
 """
 
+# In an order of its own, so that all is read before the first row is written: else the look-ups of the latest
+# would wade through what the statement itself has written.
 _BEGIN = """
 INSERT INTO reminders_occasion (rule_id, rule_version_id, customer_id, order_id, subject_ref, occurrence,
     anchor_at, event_id, facts, held_out, state, reason, detail, started_at)
@@ -45,7 +47,7 @@ JOIN reminders_reminderrule ru ON ru.id = v.rule_id
 JOIN customers_customer c ON c.id = o.customer_id
 LEFT JOIN customers_order ord ON ord.id = o.order_id
 WHERE ({why}) IS NULL
-ORDER BY o.subject_ref
+ORDER BY o.subject_ref DESC
 ON CONFLICT (rule_id, subject_ref, occurrence) DO NOTHING
 RETURNING id
 """
@@ -88,7 +90,7 @@ def _begin(
                 "now": now,
                 # What was due before the rule became active was never promised to anybody.
                 "since": rule.activated_at,
-                "back": back,
+                "back": f"{back.total_seconds():.0f} seconds",
                 "until": until,
             },
         )
@@ -125,7 +127,8 @@ def begin_dated(
 # While one runs, a newer start event moves it as long as nothing has gone out; else it ends for the next.
 _RESTART = """
 WITH fresh AS (
-    SELECT DISTINCT ON (k.subject_ref) k.* FROM ({anchors}) k ORDER BY k.subject_ref, k.began_at DESC, k.event_id
+    SELECT DISTINCT ON (k.subject_ref) k.* FROM ({anchors}) k
+    ORDER BY k.subject_ref, k.began_at DESC, k.event_id
 ), again AS (
     SELECT f.*, l.id AS occasion, l.sent FROM fresh f JOIN LATERAL ({latest}) l ON true
     WHERE l.state = 'running' AND f.began_at > l.started_at

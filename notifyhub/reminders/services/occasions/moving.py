@@ -23,23 +23,27 @@ def adopt_version(rule: ReminderRule) -> int:
         return int(cursor.rowcount)
 
 
-_WITHOUT_DATE = {
-    RuleVersion.Start.ORDER: "(SELECT ord.{field} IS NULL FROM customers_order ord WHERE ord.id = o.order_id)",
-    RuleVersion.Start.CUSTOMER: "(SELECT NOT c.attributes ? %(field)s FROM customers_customer c "
-    "WHERE c.id = o.customer_id)",
-}
+# Whether the date of a running occasion is gone, and whether it is still in sight; each look-up by a key.
+_ORDERS = """
+    SELECT o.id, ord.id IS NULL OR ord.{field} IS NULL AS dateless
+    FROM reminders_occasion o JOIN customers_customer k ON k.id = o.customer_id AND k.state = 'active'
+    LEFT JOIN customers_order ord ON ord.id = o.order_id
+    WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose}
+      AND (ord.{field} BETWEEN %(first)s AND %(last)s
+           AND (%(lines)s::varchar[] = '{{}}' OR ord.line = ANY(%(lines)s::varchar[]))) IS NOT TRUE"""
+_PROFILES = """
+    SELECT o.id, NOT k.attributes ? %(field)s AS dateless
+    FROM reminders_occasion o JOIN customers_customer k ON k.id = o.customer_id AND k.state = 'active'
+    LEFT JOIN ({anchors}) f ON f.subject_ref = o.subject_ref AND f.occurrence = o.occurrence
+    WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose} AND f.subject_ref IS NULL"""
 
-# NOT IN makes a table of hashes, whatever the database thinks of how many there are.
 # An occasion whose date is gone stops. One whose date has moved out of sight is forgotten until it comes
 # near, as if it had never begun; if something was sent, the new date will be another one.
 _LEAVE = """
-WITH fresh AS MATERIALIZED (SELECT subject_ref, occurrence FROM ({anchors}) k), gone AS (
-    SELECT o.id, coalesce({dateless}, true) AS dateless, EXISTS (
-        SELECT 1 FROM reminders_reminder r WHERE r.occasion_id = o.id AND r.state = 'dispatched') AS sent
-    FROM reminders_occasion o JOIN customers_customer k ON k.id = o.customer_id AND k.state = 'active'
-    WHERE o.rule_id = %(rule)s AND o.state = 'running' {whose}
-      AND (o.subject_ref, coalesce({counted}, o.occurrence)) NOT IN (
-          SELECT f.subject_ref, coalesce(f.occurrence, -1) FROM fresh f)
+WITH gone AS MATERIALIZED (
+    SELECT q.id, q.dateless, EXISTS (
+        SELECT 1 FROM reminders_reminder r WHERE r.occasion_id = q.id AND r.state = 'dispatched') AS sent
+    FROM ({unseen}) q
 ), ended AS (
     UPDATE reminders_occasion o SET state = CASE WHEN o.done_at IS NULL THEN 'stopped' ELSE 'done' END,
         reason = CASE WHEN g.dateless THEN 'no_date' ELSE 'newer' END, ended_at = %(now)s
@@ -91,15 +95,15 @@ def follow_dates(
     Return how many due rows ended or were forgotten.
     """
     params: dict[str, Any] = {**anchors.params, "rule": rule.pk, "now": now, "customers": customer_ids}
-    dateless = _WITHOUT_DATE[RuleVersion.Start(version.start)].format(field=version.date_field)
     whose = "AND o.customer_id = ANY(%(customers)s)" if customer_ids is not None else ""
+    if version.start == RuleVersion.Start.ORDER:
+        unseen = _ORDERS.format(field=version.date_field, whose=whose)
+    else:
+        unseen = _PROFILES.format(anchors=anchors.sql, whose=whose)
     with connection.cursor() as cursor:
         cursor.execute(_MOVE.format(anchors=anchors.sql, latest=LATEST), params)
         ended = cursor.rowcount
-        # Orders have one date at a time; profiles one in each year.
-        counted = "-1" if version.start == RuleVersion.Start.ORDER else "NULL::int"
-        leave = _LEAVE.format(anchors=anchors.sql, dateless=dateless, whose=whose, counted=counted)
-        cursor.execute(leave, params)
+        cursor.execute(_LEAVE.format(unseen=unseen), params)
         stopped, forgotten, empty = cursor.fetchone()
         cursor.execute("DELETE FROM reminders_occasion WHERE id = ANY(%s)", [empty])
     return int(ended + stopped + forgotten)

@@ -1,4 +1,4 @@
-"""The due rows of running occasions: made, moved with their date, taken up again. Right ones stay untouched."""
+"""The due rows of running occasions: made, moved with their date, taken up again; right ones untouched."""
 
 from datetime import datetime
 from typing import Any

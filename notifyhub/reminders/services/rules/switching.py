@@ -33,9 +33,7 @@ def find_unsendable(rule: ReminderRule) -> list[str]:
         if step.template_id not in versions:
             sentences.append(_("Publish the template “%s” first.") % step.template)
         elif not written.get(versions[step.template_id], set()) & channels:
-            sentences.append(
-                _("The template “%s” has no text for the channels of its step.") % step.template
-            )
+            sentences.append(_("The template “%s” has no text for the channels of its step.") % step.template)
     return list(dict.fromkeys(sentences))
 
 

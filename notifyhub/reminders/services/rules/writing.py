@@ -49,9 +49,7 @@ def update_rule(
     moved = (
         ReminderRule.objects.filter(pk=rule_id, version=-1 if version is None else version)
         .exclude(state=State.ARCHIVED)
-        .update(
-            name=data.name.strip(), owner_team=data.owner_team, version=F("version") + 1, planned_at=None
-        )
+        .update(name=data.name.strip(), owner_team=data.owner_team, version=F("version") + 1, planned_at=None)
     )
     rule = ReminderRule.objects.select_related("live").get(pk=rule_id)
     if not moved and rule.state == State.ARCHIVED:

@@ -12,6 +12,7 @@ from notifyhub.messaging.services.dispatches import create_dispatch, longest_wai
 from notifyhub.messaging.services.halts import held_before
 from notifyhub.reminders.models import ReminderStep, RuleVersion
 from notifyhub.reminders.services import stopping
+from notifyhub.reminders.services.locks import expect_many
 from notifyhub.reminders.services.sending.judging import judge
 
 ORIGIN = "reminder"
@@ -29,6 +30,9 @@ SELECT %(dispatch)s, m.id, m.customer_id, NULL, coalesce('order:' || ord.number,
 FROM moved m JOIN reminders_occasion o ON o.id = m.occasion_id
 LEFT JOIN customers_order ord ON ord.id = o.order_id
 """
+_TOUCHED = """o.id IN (
+    SELECT r.occasion_id FROM reminders_reminder r WHERE r.id = ANY(%(rows)s)
+    UNION SELECT unnest(%(lost)s::bigint[]))"""
 _STOP_THE_REST = """
 UPDATE reminders_reminder r SET state = 'stopped', reason = o.reason, detail = o.detail, settled_at = %(now)s
 FROM reminders_occasion o
@@ -46,9 +50,9 @@ def hand_over(
 ) -> int:
     """Hand the due rows of one step to messaging under one dispatch; return how many.
 
-    `only` names occasions. What must not go is settled with its reason. A step whose template has no published
-    version waits: its rows stay planned until the grace ends. Raises Refused if messaging does not take the
-    dispatch; nothing is handed over or settled then.
+    `only` names occasions. What must not go is settled with its reason. A step whose template has no
+    published version waits: its rows stay planned until the grace ends. Raises Refused if messaging does not
+    take the dispatch; nothing is handed over or settled then.
     """
     now = now or timezone.now()
     template = TemplateVersion.objects.filter(
@@ -56,14 +60,14 @@ def hand_over(
     ).first()
     if template is None:
         return 0
+    expect_many()
     rows, lost = judge(version, step=step.number, now=now, held=held_before(), only=only)
     if rows:
         _dispatch(version, step, template, rows, now=now)
     with connection.cursor() as cursor:
         if lost:
             cursor.execute(_STOP_THE_REST, {"ids": lost, "now": now})
-    touched = "o.id IN (SELECT r.occasion_id FROM reminders_reminder r WHERE r.id = ANY(%(rows)s)) OR o.id = ANY(%(lost)s)"
-    stopping.close_through(f"({touched})", {"rows": rows, "lost": lost}, now=now)
+    stopping.close_through(_TOUCHED, {"rows": rows, "lost": lost}, now=now)
     return len(rows)
 
 
@@ -79,7 +83,10 @@ def _dispatch(
 
     # The line on the message's page is kept as text, in the language of those who answer for the rule.
     with translation.override(rule.owner.language if rule.owner else settings.LANGUAGE_CODE):
-        title, trigger = f"{rule.name} · {step}", f"{version.get_start_display()} · {step} · v{version.number}"
+        title, trigger = (
+            f"{rule.name} · {step}",
+            f"{version.get_start_display()} · {step} · v{version.number}",
+        )
     grace = timedelta(hours=max(version.grace_hours, 1))
     create_dispatch(
         title=title,

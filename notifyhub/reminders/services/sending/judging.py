@@ -11,7 +11,7 @@ from notifyhub.reminders.models import RuleVersion
 from notifyhub.reminders.registry import skip_conditions
 from notifyhub.reminders.services.locks import lock_rule
 from notifyhub.reminders.services.params import named
-from notifyhub.reminders.services.stopping import OCCASIONS, WHY
+from notifyhub.reminders.services.stopping import OCCASION_OF_ROW, WHY
 
 # Bounds one transaction; what is left goes with the next round of the same tick.
 LIMIT = 50_000
@@ -32,7 +32,7 @@ WITH due AS MATERIALIZED (
     SELECT r.*, o.held_out, {WHY} AS why, {{condition}} AS condition,
            r.due_at < %(now)s - v.grace_hours * interval '1 hour'
                OR r.round < max(r.round) OVER (PARTITION BY r.occasion_id) AS late
-    FROM due r JOIN {OCCASIONS.replace("reminders_occasion o", "reminders_occasion o ON o.id = r.occasion_id", 1)}
+    FROM due r JOIN {OCCASION_OF_ROW}
 ), ranked AS (
     SELECT k.*, row_number() OVER (PARTITION BY k.customer_id, k.good ORDER BY k.due_at, k.id) AS of_customer,
            row_number() OVER (PARTITION BY k.subject_ref, k.good ORDER BY k.due_at, k.id) AS of_subject
@@ -61,7 +61,10 @@ WITH due AS MATERIALIZED (
 SELECT j.id, j.occasion_id, j.verdict FROM judged j
 """
 
-_HAD = "SELECT count(*) FROM reminders_reminder h WHERE h.rule_id = %(rule)s AND h.state = 'dispatched' AND h.reason = ''"
+_HAD = (
+    "SELECT count(*) FROM reminders_reminder h "
+    "WHERE h.rule_id = %(rule)s AND h.state = 'dispatched' AND h.reason = ''"
+)
 _OF_CUSTOMER = f"""
         WHEN g.of_customer + ({_HAD} AND h.customer_id = g.customer_id
             AND h.settled_at > %(now)s - %(max_days)s * interval '1 day') > %(max_per_customer)s
@@ -80,7 +83,8 @@ def conditions_sql(version: RuleVersion) -> tuple[str, dict[str, Any]]:
 
     Raises Refused if a condition is not known any more, for then nobody can say whether it holds.
     """
-    branches, params = [], {}
+    branches: list[str] = []
+    params: dict[str, Any] = {}
     for place, skip in enumerate(version.skips):
         found = skip_conditions.get(str(skip.get("kind")))
         if found is None:

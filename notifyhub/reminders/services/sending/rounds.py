@@ -36,9 +36,9 @@ def send_due_reminders(*, now: datetime | None = None) -> int:
         pairs = cursor.fetchall()
     steps = {
         (step.rule_version_id, step.number): step
-        for step in ReminderStep.objects.filter(rule_version_id__in=[pair[0] for pair in pairs]).select_related(
-            "rule_version__rule__owner", "rule_version__rule__owner_team", "template__topic"
-        )
+        for step in ReminderStep.objects.filter(
+            rule_version_id__in=[pair[0] for pair in pairs]
+        ).select_related("rule_version__rule__owner", "rule_version__rule__owner_team", "template__topic")
     }
     sent = 0
     failure: Exception | None = None

@@ -12,6 +12,15 @@ from notifyhub.reminders.words.steps import channel_label
 
 State = Reminder.State
 Reason = Reminder.Reason
+# What may have reached somebody, or still may.
+WENT = (
+    Delivery.State.PLANNED,
+    Delivery.State.UNKNOWN,
+    Delivery.State.SENT,
+    Delivery.State.DELIVERED,
+    Delivery.State.FAILED,
+    Delivery.State.BOUNCED,
+)
 
 
 def why_words(row: Any) -> str:
@@ -69,10 +78,12 @@ def reminder_words(reminder: Reminder, messages: list[Delivery], *, holiday: str
             % when(reminder.due_at)
         )
     elif reminder.state == State.DISPATCHED:
-        said.append(_("Handed to sending %s.") % settled)
-        said += [message_words(message) for message in messages]
         if reminder.reason:
             said.append(_("Kept back right before sending: %s.") % why_words(reminder))
+        said += [message_words(message) for message in reversed(messages)]
+        if messages and not any(message.state in WENT for message in messages):
+            said[0] = f"{_('Not sent.')} {said[0]}"
+        said.append(_("Handed to sending %s.") % settled)
     elif reminder.state == State.STOPPED:
         said.append(_("Not sent. Stopped %(at)s: %(why)s.") % {"at": settled, "why": why_words(reminder)})
         if reminder.reason in (Reason.PAID, Reason.ORDER_STATE) and occasion.order is not None:

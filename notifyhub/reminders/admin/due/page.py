@@ -116,6 +116,10 @@ class ReminderPage(PageMixin):
         ]
         zone = zone_of(reminder)
         sentences = words.reminder_words(reminder, messages, holiday=_holiday(reminder))
+        own = next((line for line in lines if line["reminder"].pk == pk), None)
+        tone = TONES[State(reminder.state)]
+        if own and messages:
+            tone = "orange" if own["tone"] == "grey" else own["tone"]
         context = self.get_context_data(
             title=str(reminder.rule),
             crumbs=[
@@ -130,7 +134,7 @@ class ReminderPage(PageMixin):
             first=sentences[0],
             sentences=sentences[1:],
             standing=words.occasion_words(occasion),
-            tone=TONES[State(reminder.state)],
+            tone=tone,
             local_due=f"{reminder.due_at.astimezone(zone):%Y-%m-%d %H:%M} · {zone.key}" if zone else "—",
             lines=lines,
             messages_sent=messages,

@@ -156,19 +156,23 @@ def register() -> None:
         ),
         order=40,
     )
-    registry.dashboard_cards.register(
-        "reminders",
-        DashboardCard(
-            boards=("marketing", "service", "operations"),
-            title=_("Reminders"),
-            render=reminders_card,
-            width=6,
-            permission="reminders.view_reminder",
-            refresh_seconds=60,
-        ),
-        # After the strip of health on the operations board, which has the usual order.
-        order=120,
-    )
+    # After the strip of health on the operations board, which has the usual order, and over its whole width.
+    for name, boards, width in (
+        ("reminders", ("marketing", "service"), 6),
+        ("reminders_today", ("operations",), 12),
+    ):
+        registry.dashboard_cards.register(
+            name,
+            DashboardCard(
+                boards=boards,
+                title=_("Reminders"),
+                render=reminders_card,
+                width=width,
+                permission="reminders.view_reminder",
+                refresh_seconds=60,
+            ),
+            order=120,
+        )
     registry.origins.register(
         ORIGIN,
         Origin(label=_("Reminder rule"), resolve=resolve_rules, permission="reminders.view_reminderrule"),

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from notifyhub.core.registry import origins, personal_data, planned_sends
+from notifyhub.core.registry import dashboard_cards, origins, personal_data, planned_sends
 from notifyhub.customers.models import Order
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
@@ -144,6 +144,11 @@ def test_the_dashboards_card_counts_the_day(agent: Client) -> None:
     assert "Sent today" in text
     assert "by the hour" in text
     assert "could not be loaded" not in text
+
+
+def test_on_the_operations_board_reminders_come_after_the_health() -> None:
+    names = [name for name, card in dashboard_cards.items() if "operations" in card.boards]
+    assert names.index("operations") < names.index("reminders_today")
 
 
 def test_other_apps_can_name_a_rule_and_see_what_is_planned() -> None:

@@ -68,8 +68,9 @@ def stop_reminders(*, now: datetime | None = None) -> int:
 
 def versions_of(rule: ReminderRule) -> list[tuple[RuleVersion, list[ReminderStep]]]:
     """Return the versions by which something of the rule is running, the one in force among them."""
-    running = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Q(occasions__state="running"))
-    rows = running.distinct().select_related("calendar").prefetch_related("steps")
+    running = Occasion.objects.filter(rule_version=OuterRef("pk"), state=Occasion.State.RUNNING)
+    rows = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Exists(running))
+    rows = rows.select_related("calendar").prefetch_related("steps")
     return [(version, list(version.steps.all())) for version in rows]
 
 

@@ -44,7 +44,9 @@ def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 def planned(start: datetime, end: datetime) -> list[Any]:
     """Return (time, title, count, url) of what is planned between the two times, by rule and day."""
     rows = (
-        Reminder.objects.filter(state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end)
+        Reminder.objects.filter(
+            state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end, occasion__held_out=False
+        )
         .annotate(day=TruncDay("due_at"))
         .values("rule_id", "rule__name", "day")
         .annotate(n=Count("id"), first=Min("due_at"))

@@ -74,6 +74,10 @@ class Occasion(models.Model):
         indexes = [
             # For the tick: what runs, by rule.
             models.Index(fields=["rule", "id"], name="reminders_occasion_open", condition=Q(state="running")),
+            # For the versions by which something still runs.
+            models.Index(
+                fields=["rule_version"], name="reminders_occasion_version", condition=Q(state="running")
+            ),
             # For what happens to an order or a subject.
             models.Index(fields=["subject_ref"], name="reminders_occasion_subject"),
             models.Index(fields=["customer", "-id"], name="reminders_occasion_customer"),

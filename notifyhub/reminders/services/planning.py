@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from notifyhub.reminders.models import ReminderRule, ReminderStep, RuleVersion
+from notifyhub.reminders.models import Occasion, ReminderRule, ReminderStep, RuleVersion
 from notifyhub.reminders.services import goals, stopping
 from notifyhub.reminders.services.due_sql import anchors_of, lines_of, reach_of
 from notifyhub.reminders.services.locks import expect_many, know_tables, lock_rule
@@ -68,8 +68,9 @@ def stop_reminders(*, now: datetime | None = None) -> int:
 
 def versions_of(rule: ReminderRule) -> list[tuple[RuleVersion, list[ReminderStep]]]:
     """Return the versions by which something of the rule is running, the one in force among them."""
-    running = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Q(occasions__state="running"))
-    rows = running.distinct().select_related("calendar").prefetch_related("steps")
+    running = Occasion.objects.filter(rule_version=OuterRef("pk"), state=Occasion.State.RUNNING)
+    rows = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Exists(running))
+    rows = rows.select_related("calendar").prefetch_related("steps")
     return [(version, list(version.steps.all())) for version in rows]
 
 
@@ -168,7 +169,8 @@ def plan_reminders(*, now: datetime | None = None) -> int:
             failure = error
         else:
             # Guarded: somebody who edits the rule at this moment wants it planned again.
-            ReminderRule.objects.filter(pk=rule.pk, version=rule.version).update(planned_at=now)
+            same = ReminderRule.objects.filter(pk=rule.pk, version=rule.version, planned_at=rule.planned_at)
+            same.update(planned_at=now)
     if failure is not None:
         raise failure
     return changed

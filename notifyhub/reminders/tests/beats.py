@@ -1,6 +1,7 @@
 """A clock of its own for the tests with real processes: it ticks without pause until it is killed."""
 
 import os
+import sys
 
 import django
 
@@ -13,6 +14,8 @@ def main() -> None:
     from notifyhub.reminders.services.planning import plan_reminders
     from notifyhub.reminders.services.sending import send_due_reminders
 
+    sys.stdout.write("ticking\n")
+    sys.stdout.flush()
     while True:
         plan_reminders()
         follow_news()

@@ -102,7 +102,7 @@ class RuleForm(PageForm):
         _("A newer status of the same order replaces what this one has not sent yet"),
         _("Of all rules that tick this, only the latest news of an order goes out."),
     )
-    lines = _ticks(_("Only these business lines"), Order.Line.choices, help_text=_("None ticked: all."))
+    lines = _ticks(_("Only these business lines"), Order.Line.choices, help_text=_("Empty: all."))
 
     stop_states = _ticks(_("The order is"), Order.State.choices)
     stop_paid = _flag(_("It is paid in full"))

@@ -65,12 +65,13 @@ def begin_at_once(*, name: str, ids: Sequence[int], now: datetime | None = None)
 
     Return how many reminders went.
     """
-    now = now or timezone.now()
     sent = 0
     for rule in rules_at_once([name]):
         waiting = _waiting(rule, name, min(ids, default=0))
         if not waiting:
             continue
-        _changed, begun = start_rule(rule, now=now, which="e.id = ANY(%(ids)s)", params={"ids": waiting})
-        sent += hand_over_at_once(rule, begun, now=now)
+        # The clock is read after the events: what came a moment ago is due, not to come.
+        moment = now or timezone.now()
+        _changed, begun = start_rule(rule, now=moment, which="e.id = ANY(%(ids)s)", params={"ids": waiting})
+        sent += hand_over_at_once(rule, begun, now=moment)
     return sent

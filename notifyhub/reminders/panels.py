@@ -104,8 +104,15 @@ def export_occasions(customer_id: int) -> list[dict[str, Any]]:
     rows = Occasion.objects.filter(customer_id=customer_id).values(
         "subject_ref", "anchor_at", "facts", "held_out", "state", "reason", "detail", "started_at", "done_at"
     )
-    times = ("anchor_at", "started_at", "done_at")
-    return [{**row, **{name: row[name] and row[name].isoformat() for name in times}} for row in rows]
+    return [
+        {
+            **row,
+            "anchor_at": row["anchor_at"].isoformat(),
+            "started_at": row["started_at"].isoformat(),
+            "done_at": row["done_at"] and row["done_at"].isoformat(),
+        }
+        for row in rows
+    ]
 
 
 def erase_occasions(customer_id: int) -> int:

@@ -27,9 +27,7 @@ def coming_panel(request: Any, customer: Any) -> str:
         .select_related("rule")
         .order_by("due_at")[:6]
     )
-    return render_to_string(
-        "reminders/coming.html", {"rows": rows, "number": customer.external_id}, request
-    )
+    return render_to_string("reminders/coming.html", {"rows": rows, "number": customer.external_id}, request)
 
 
 def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:

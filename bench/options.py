@@ -3,7 +3,10 @@
 import argparse
 from dataclasses import dataclass
 
-SECTIONS = ("plan", "settle", "mail", "memory", "codes", "accept", "events", "traits", "segments", "admin")
+SECTIONS = (
+    *("plan", "settle", "mail", "memory", "codes", "accept"),
+    *("events", "traits", "segments", "admin", "reminders"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

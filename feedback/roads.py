@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from feedback import dashboard, panels, personal_data
+from feedback import dashboard, panels, personal_data, reminding
 from feedback.models import Case
 from feedback.services import incoming, sweeps
 from notifyhub.core import registry
@@ -61,6 +61,7 @@ def register() -> None:
     """Open the roads."""
     VERBS.update(VERBS_OF_A_CASE)
     personal_data.register()
+    reminding.register()
     _navigation()
     _cards()
     registry.chrome.register("feedback", quick_log)

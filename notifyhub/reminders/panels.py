@@ -12,21 +12,22 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core import registry
-from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, PersonalData, Tick
-from notifyhub.reminders.models import Reminder, ReminderRule
-from notifyhub.reminders.services.planning import plan_reminders
+from notifyhub.core.registry import DashboardCard, NavItem, Origin, Panel, PersonalData
+from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
 from notifyhub.reminders.services.reports import next_hours, settled_today
-from notifyhub.reminders.services.sending import ORIGIN, send_due_reminders
+from notifyhub.reminders.services.sending import ORIGIN
 
 
 def coming_panel(request: Any, customer: Any) -> str:
-    """Return the next reminders of one customer."""
+    """Return the next reminders of one customer; one that is held out gets none."""
     rows = (
-        Reminder.objects.filter(customer_id=customer.pk, state=Reminder.State.PLANNED)
+        Reminder.objects.filter(
+            customer_id=customer.pk, state=Reminder.State.PLANNED, occasion__held_out=False
+        )
         .select_related("rule")
         .order_by("due_at")[:6]
     )
-    return render_to_string("reminders/coming.html", {"rows": rows}, request)
+    return render_to_string("reminders/coming.html", {"rows": rows, "number": customer.external_id}, request)
 
 
 def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -41,7 +42,9 @@ def resolve_rules(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
 def planned(start: datetime, end: datetime) -> list[Any]:
     """Return (time, title, count, url) of what is planned between the two times, by rule and day."""
     rows = (
-        Reminder.objects.filter(state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end)
+        Reminder.objects.filter(
+            state=Reminder.State.PLANNED, due_at__gte=start, due_at__lt=end, occasion__held_out=False
+        )
         .annotate(day=TruncDay("due_at"))
         .values("rule_id", "rule__name", "day")
         .annotate(n=Count("id"), first=Min("due_at"))
@@ -83,7 +86,9 @@ def reminders_card(request: Any) -> str:
 
 def export_reminders(customer_id: int) -> list[dict[str, Any]]:
     """Return what reminders know of a customer."""
-    rows = Reminder.objects.filter(customer_id=customer_id).values("subject_ref", "due_at", "state", "reason")
+    rows = Reminder.objects.filter(customer_id=customer_id).values(
+        "subject_ref", "due_at", "state", "reason", "detail"
+    )
     return [{**row, "due_at": row["due_at"].isoformat()} for row in rows]
 
 
@@ -92,8 +97,40 @@ def erase_reminders(customer_id: int) -> int:
     return Reminder.objects.filter(customer_id=customer_id).delete()[0]
 
 
+def export_occasions(customer_id: int) -> list[dict[str, Any]]:
+    """Return what a customer is and was reminded of, with the facts it began with."""
+    rows = Occasion.objects.filter(customer_id=customer_id).values(
+        "subject_ref", "anchor_at", "facts", "held_out", "state", "reason", "detail", "started_at", "done_at"
+    )
+    return [
+        {
+            **row,
+            "anchor_at": row["anchor_at"].isoformat(),
+            "started_at": row["started_at"].isoformat(),
+            "done_at": row["done_at"] and row["done_at"].isoformat(),
+        }
+        for row in rows
+    ]
+
+
+def erase_occasions(customer_id: int) -> int:
+    """Delete what a customer was reminded of, due rows and all; return how many."""
+    return Occasion.objects.filter(customer_id=customer_id).delete()[0]
+
+
 def register() -> None:
     """Open the roads to the registries."""
+    registry.navigation.register(
+        "schedules",
+        NavItem(
+            section="schedules",
+            title=_("Dashboard"),
+            icon="dashboard",
+            url_name="admin:reminders_reminderrule_schedules",
+            permission="reminders.view_reminder",
+        ),
+        order=5,
+    )
     registry.navigation.register(
         "reminder_rules",
         NavItem(
@@ -126,18 +163,23 @@ def register() -> None:
         ),
         order=40,
     )
-    registry.dashboard_cards.register(
-        "reminders",
-        DashboardCard(
-            boards=("marketing", "service", "operations"),
-            title=_("Reminders"),
-            render=reminders_card,
-            width=6,
-            permission="reminders.view_reminder",
-            refresh_seconds=60,
-        ),
-        order=80,
-    )
+    # After the strip of health on the operations board, which has the usual order, and over its whole width.
+    for name, boards, width in (
+        ("reminders", ("marketing", "service"), 6),
+        ("reminders_today", ("operations",), 12),
+    ):
+        registry.dashboard_cards.register(
+            name,
+            DashboardCard(
+                boards=boards,
+                title=_("Reminders"),
+                render=reminders_card,
+                width=width,
+                permission="reminders.view_reminder",
+                refresh_seconds=60,
+            ),
+            order=120,
+        )
     registry.origins.register(
         ORIGIN,
         Origin(label=_("Reminder rule"), resolve=resolve_rules, permission="reminders.view_reminderrule"),
@@ -146,9 +188,6 @@ def register() -> None:
     registry.personal_data.register(
         "reminders.Reminder", PersonalData(export=export_reminders, erase=erase_reminders)
     )
-    registry.ticks.register(
-        "plan_reminders", Tick(run=plan_reminders, every_seconds=60, label=_("Plan due reminders"))
-    )
-    registry.ticks.register(
-        "send_reminders", Tick(run=send_due_reminders, every_seconds=10, label=_("Send due reminders"))
+    registry.personal_data.register(
+        "reminders.Occasion", PersonalData(export=export_occasions, erase=erase_occasions)
     )

@@ -117,7 +117,7 @@ class TestDemo:
     def test_reminders_are_due_sent_and_stopped(self) -> None:
         states = set(Reminder.objects.values_list("state", flat=True))
         assert {"planned", "dispatched", "stopped"} <= states
-        assert ReminderRule.objects.filter(state="active").count() == 3
+        assert ReminderRule.objects.filter(state="active").count() >= 5
         assert ReminderRule.objects.filter(state="draft").count() == 1
         assert Reminder.objects.filter(state="stopped", reason="order_state").exists()
 

@@ -105,6 +105,10 @@ def own_pages(role: str, client: Client) -> list[str]:
             at("messaging_dispatch_change", message().dispatch_id),
             at("messaging_provideraccount_change", account.pk),
             at("reminders_reminderrule_change", ReminderRule.objects.latest("pk").pk),
+            at("reminders_reminderrule_add"),
+            at("reminders_reminderrule_examples"),
+            at("reminders_reminderrule_report", ReminderRule.objects.earliest("pk").pk),
+            at("reminders_reminderrule_versions", ReminderRule.objects.earliest("pk").pk),
             at("reminders_reminder_change", Reminder.objects.latest("pk").pk),
         ]
     return []

@@ -107,6 +107,10 @@ WORDS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("the process stopped while it was handing it over"),
         gettext_lazy("A receipt or a look-up settles it. It is not sent again by itself."),
     ),
+    Reason.GATHERED: (
+        gettext_lazy("it is gathered with others of its topic into one message"),
+        gettext_lazy("The digest tells it; from the customer's page it can be sent at once."),
+    ),
 }
 
 

@@ -153,12 +153,12 @@ def test_the_list_asks_a_constant_number_of_queries(
     client.force_login(make_user(roles.AGENT))
     for _ in range(3):
         send(*[make_customer() for _ in range(8)], text={"subject": "Hi", "body": "Hello"})
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         page = client.get(reverse(LIST))
     assert page.content.decode().count("lg-time") == 24
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get(reverse("admin:messaging_delivery_sandbox"))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         client.get(reverse("admin:messaging_delivery_page", args=[page.context["page"].lines[0].reference]))
 
 

@@ -1,4 +1,4 @@
-"""Reminder pages of the console."""
+"""Pages of reminders: rules, due rows, schedules."""
 
 from notifyhub.reminders.admin.due import ReminderAdmin
 from notifyhub.reminders.admin.rules import ReminderRuleAdmin

@@ -4,16 +4,16 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.customers.models import Customer, Order
+from notifyhub.customers.models import Customer
+from notifyhub.reminders.models.occasion import Occasion
 from notifyhub.reminders.models.rule import ReminderRule
 
 
 class Reminder(models.Model):
-    """One due row. Unique by rule, subject, step and occurrence, so asking twice makes nothing twice.
+    """One due row. Unique by rule, subject, step, occurrence and round, so asking twice makes nothing twice.
 
-    `anchor_at` is the date it counts from. `occurrence` is the year for a yearly date and the day for a
-    single one. For orders it is 0, so a moved booking moves its row; once the row was sent, a move by a day
-    or more is another occasion and gets the next number.
+    `due_at` is when it goes; `wanted_at` when its offset alone would have sent it, if a day off or the hours
+    of the rule moved it. Rule, customer and subject repeat the occasion's, for the lists and the ledger.
     """
 
     class State(models.TextChoices):
@@ -24,25 +24,40 @@ class Reminder(models.Model):
 
     class Reason(models.TextChoices):
         ORDER_STATE = "order_state", _("The order no longer needs it")
+        PAID = "paid", _("It is paid in full")
+        EVENT = "event", _("What it waited for has happened")
+        HELD = "held", _("The subject is on hold")
+        REACTED = "reacted", _("The customer has read or clicked a message")
+        NEWER = "newer", _("A newer status has replaced it")
         NO_DATE = "no_date", _("The date was taken away")
         RULE_OFF = "rule_off", _("The rule was paused or archived")
+        CUSTOMER_GONE = "gone", _("The customer was merged, blocked or erased")
         STEP_GONE = "step_gone", _("The step was removed from the rule")
         LATE = "late", _("Too late: past its grace period")
+        OFF_DAY = "off_day", _("A day off")
+        CONDITION = "condition", _("A condition of the rule leaves it out")
+        CUSTOMER_MAX = "customer_max", _("The customer has had the most that the rule allows")
+        SUBJECT_GAP = "subject_gap", _("Too soon after the last one about this subject")
+        SUBJECT_MAX = "subject_max", _("The most about one subject is reached")
+        HELD_OUT = "held_out", _("Held out, to measure what reminders do")
 
+    occasion = models.ForeignKey(
+        Occasion, models.CASCADE, related_name="reminders", verbose_name=_("occasion")
+    )
     rule = models.ForeignKey(ReminderRule, models.PROTECT, related_name="reminders", verbose_name=_("rule"))
     step = models.PositiveSmallIntegerField(_("step"))
+    round = models.PositiveSmallIntegerField(_("round"), default=0)
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="reminders", verbose_name=_("customer")
     )
-    order = models.ForeignKey(
-        Order, models.CASCADE, null=True, related_name="reminders", verbose_name=_("order")
-    )
     subject_ref = models.CharField(_("subject"), max_length=80)
     occurrence = models.PositiveIntegerField(_("occurrence"), default=0)
-    anchor_at = models.DateTimeField(_("counted from"))
     due_at = models.DateTimeField(_("due at"))
+    wanted_at = models.DateTimeField(_("wanted at"), null=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PLANNED)
     reason = models.CharField(_("reason"), max_length=12, choices=Reason, blank=True)
+    # What exactly the reason was: the event's name, the order's state, the condition, the number.
+    detail = models.CharField(_("detail"), max_length=80, blank=True)
     dispatch_id = models.BigIntegerField(_("dispatch"), null=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     settled_at = models.DateTimeField(_("settled at"), null=True)
@@ -53,7 +68,7 @@ class Reminder(models.Model):
         ordering = ["due_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "subject_ref", "step", "occurrence"], name="reminders_reminder_once"
+                fields=["rule", "subject_ref", "step", "occurrence", "round"], name="reminders_reminder_once"
             ),
             models.CheckConstraint(
                 name="reminders_reminder_dispatched_iff_dispatch",

@@ -1,146 +1,176 @@
-"""Making due rows: one set-based statement per step, harmless to repeat."""
+"""Planning: what begins, moves and ends, set-wise and harmless to repeat.
+
+Orders change by events, which `following` hears within seconds; this is the whole round, once in an hour and
+right after a rule was changed. It looks far enough ahead to need no more.
+"""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from notifyhub.reminders.models import ReminderRule, ReminderStep
-from notifyhub.reminders.services.due_sql import DONE, due_rows
+from notifyhub.reminders.models import Occasion, ReminderRule, ReminderStep, RuleVersion
+from notifyhub.reminders.services import goals, stopping
+from notifyhub.reminders.services.due_sql import anchors_of, lines_of, reach_of
+from notifyhub.reminders.services.locks import expect_many, know_tables, lock_rule
+from notifyhub.reminders.services.occasions import adopt_version, begin_dated, follow_dates, write_rows
 
 logger = logging.getLogger(__name__)
 
-# Rows are made this far ahead, so that the customer's page can say what is coming.
+# Occasions begin this far ahead of their first step, so that the customer's page can say what is coming.
 HORIZON = timedelta(days=7)
-# Dates in profiles change rarely and no index finds them, so their rules are planned this often.
-PROFILE_EVERY = timedelta(hours=1)
+EVERY = timedelta(hours=1)
+# Between two whole rounds nobody else looks whether a date has come near.
+EDGE = 2 * EVERY
+# Of an outage longer than this, what came due before is not even told as missed.
+LONGEST_OUTAGE = timedelta(days=30)
+# What stopped longer ago goes on only if an event of the customer says so, not by looking at all that ended.
+LONGEST_STOP = timedelta(days=60)
+# Rows that one transaction looks at.
+CHUNK = 50_000
 
-# A sent row answers for its occasion. When the order's date moves by a day or more after that, it is another
-# occasion, with the next number.
-FRESH = """
-    SELECT f.customer_id, f.order_id, f.subject_ref, f.anchor_at, f.due_at, f.stopped,
-           CASE WHEN last.state = 'dispatched'
-                 AND greatest(last.anchor_at, f.anchor_at) - least(last.anchor_at, f.anchor_at)
-                     >= interval '1 day'
-                THEN last.occurrence + 1
-                ELSE coalesce(f.occurrence, last.occurrence, 0) END AS occurrence
-    FROM ({source}) f
-    LEFT JOIN LATERAL (
-        SELECT r.state, r.anchor_at, r.occurrence FROM reminders_reminder r
-        WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.subject_ref = f.subject_ref
-          AND f.occurrence IS NULL
-        ORDER BY r.occurrence DESC LIMIT 1
-    ) last ON true
-    WHERE f.due_at BETWEEN now() - %(back)s::interval AND now() + %(ahead)s::interval
-"""
-
-# Planned rows that no longer follow from the facts go; what still follows is made, moved to its new time, or
-# taken up again after a stop whose reason is gone. Rows that are right already are not touched.
-_PLAN = """
-WITH fresh AS MATERIALIZED ({fresh}), gone AS (
-    DELETE FROM reminders_reminder r
-    WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.state = 'planned'
-      AND r.due_at >= now() - %(back)s::interval
-      AND NOT EXISTS (
-          SELECT 1 FROM fresh f WHERE f.subject_ref = r.subject_ref AND f.occurrence = r.occurrence)
-    RETURNING 1
-), made AS (
-    INSERT INTO reminders_reminder
-        (rule_id, step, customer_id, order_id, subject_ref, occurrence, anchor_at, due_at, state, reason,
-         created_at)
-    SELECT %(rule)s, %(step)s, f.customer_id, f.order_id, f.subject_ref, f.occurrence, f.anchor_at, f.due_at,
-           'planned', '', now()
-    FROM fresh f
-    WHERE NOT f.stopped AND f.due_at >= %(since)s AND NOT EXISTS (
-        SELECT 1 FROM reminders_reminder r
-        WHERE r.rule_id = %(rule)s AND r.step = %(step)s AND r.subject_ref = f.subject_ref
-          AND r.occurrence = f.occurrence
-          AND (r.state = 'dispatched' OR (r.due_at = f.due_at AND (r.state = 'skipped' OR (
-               r.state = 'planned' AND r.anchor_at = f.anchor_at AND r.customer_id = f.customer_id)))))
-    ON CONFLICT (rule_id, subject_ref, step, occurrence) DO UPDATE
-        SET due_at = EXCLUDED.due_at, anchor_at = EXCLUDED.anchor_at, customer_id = EXCLUDED.customer_id,
-            state = 'planned', reason = '', settled_at = NULL
-        WHERE reminders_reminder.state <> 'dispatched'
-    RETURNING 1
-)
-SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM made)
-"""
-
-_STOPS = f"""
-UPDATE reminders_reminder r SET state = 'stopped', settled_at = now(), reason = CASE
-        WHEN ru.state <> 'active' THEN 'rule_off'
-        WHEN s.id IS NULL THEN 'step_gone'
-        WHEN {DONE} THEN 'order_state'
-        ELSE 'no_date' END
-FROM reminders_reminder x
-JOIN reminders_reminderrule ru ON ru.id = x.rule_id
-JOIN customers_customer c ON c.id = x.customer_id
-LEFT JOIN reminders_reminderstep s ON s.rule_id = x.rule_id AND s.number = x.step
-LEFT JOIN customers_order o ON o.id = x.order_id
-WHERE r.id = x.id AND x.state = 'planned' AND r.state = 'planned'
-  AND (ru.state <> 'active' OR s.id IS NULL OR {DONE}
-       OR CASE ru.anchor WHEN 'order.due_at' THEN o.due_at IS NULL
-                         WHEN 'order.starts_at' THEN o.starts_at IS NULL
-                         WHEN 'order.promised_at' THEN o.promised_at IS NULL
-                         ELSE NOT c.attributes ? ru.attribute END)
+_CHUNK = """
+SELECT max(id), count(*) FROM (
+    SELECT o.id FROM reminders_occasion o
+    WHERE o.rule_id = %s AND o.state = 'running' AND o.id > %s ORDER BY o.id LIMIT %s) k
 """
 
 # The shortest grace is an hour: the second condition lets the index on due_at find the few rows there are.
 _LATE = """
-UPDATE reminders_reminder r SET state = 'skipped', reason = 'late', settled_at = now()
-FROM reminders_reminderrule ru
-WHERE ru.id = r.rule_id AND r.state = 'planned' AND r.due_at < now() - ru.grace_hours * interval '1 hour'
-  AND r.due_at < now() - interval '1 hour'
+UPDATE reminders_reminder r SET state = 'skipped', reason = 'late', settled_at = %(now)s
+FROM reminders_occasion o JOIN reminders_ruleversion v ON v.id = o.rule_version_id
+WHERE o.id = r.occasion_id AND r.state = 'planned'
+  AND r.due_at < %(now)s - v.grace_hours * interval '1 hour' AND r.due_at < %(now)s - interval '1 hour'
+RETURNING r.occasion_id
 """
 
 
-def grace_of(rule: ReminderRule) -> str:
-    """Return how late a reminder of the rule may be, as an interval."""
-    return f"{rule.grace_hours} hours"
+def skip_late(*, now: datetime | None = None) -> int:
+    """Skip what is past its grace, and say so; return how many rows."""
+    now = now or timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        expect_many()
+        cursor.execute(_LATE, {"now": now})
+        late = [row[0] for row in cursor.fetchall()]
+        if late:
+            stopping.close_through("o.id = ANY(%(ids)s)", {"ids": late}, now=now)
+    return len(late)
 
 
-@transaction.atomic
-def plan_step(*, rule: ReminderRule, step: ReminderStep) -> int:
-    """Make, move or drop the due rows of one step over the horizon; return how many changed."""
-    source, params = due_rows(rule, step, back=grace_of(rule), ahead=f"{HORIZON.days} days")
-    # What was due before the rule became active was never promised to anybody.
-    params["since"] = rule.activated_at
-    with connection.cursor() as cursor:
-        cursor.execute(_PLAN.format(fresh=FRESH.format(source=source)), params)
-        return int(cursor.fetchone()[0])
+def stop_reminders(*, now: datetime | None = None) -> int:
+    """End what belongs to rules that are off, and what is past its grace; return how many rows."""
+    off = "o.rule_id IN (SELECT id FROM reminders_reminderrule WHERE state <> 'active')"
+    return stopping.end_stopped(off, now=now) + skip_late(now=now)
 
 
-def stop_reminders() -> int:
-    """End planned rows whose reason is gone or whose grace has passed; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STOPS)
-        ended = cursor.rowcount
-        cursor.execute(_LATE)
-        return int(ended + cursor.rowcount)
+def versions_of(rule: ReminderRule) -> list[tuple[RuleVersion, list[ReminderStep]]]:
+    """Return the versions by which something of the rule is running, the one in force among them."""
+    running = Occasion.objects.filter(rule_version=OuterRef("pk"), state=Occasion.State.RUNNING)
+    rows = RuleVersion.objects.filter(rule=rule).filter(Q(pk=rule.live_id) | Exists(running))
+    rows = rows.select_related("calendar").prefetch_related("steps")
+    return [(version, list(version.steps.all())) for version in rows]
 
 
-def plan_reminders() -> int:
-    """End what is no longer due, then plan every step of every active rule; return how many rows changed.
+def back_of(rule: ReminderRule, version: RuleVersion, *, now: datetime) -> timedelta:
+    """Return how far back something due still counts: the grace, or the time that nobody planned."""
+    grace = timedelta(hours=version.grace_hours)
+    if rule.planned_at is None:
+        return grace
+    return min(max(grace, now - rule.planned_at + EVERY), LONGEST_OUTAGE)
+
+
+def plan_rule(rule: ReminderRule, *, now: datetime, customer_ids: list[int] | None = None) -> int:
+    """Begin, move and end what the rule's dates and the state of things ask for; return the rows changed.
+
+    With `customer_ids` only theirs.
+    """
+    picked, params = "o.rule_id = %(rule)s", {"rule": rule.pk, "customers": customer_ids}
+    if customer_ids is not None:
+        picked += " AND o.customer_id = ANY(%(customers)s)"
+    versions = versions_of(rule)
+    live, steps = next(pair for pair in versions if pair[0].pk == rule.live_id)
+    with transaction.atomic():
+        expect_many()
+        lock_rule(rule.pk)
+        if customer_ids is None:
+            adopt_version(rule)
+        changed = 0
+        lately = "true" if customer_ids is not None else "o.ended_at > %(lately)s"
+        stopping.resume_stopped(f"{picked} AND {lately}", {**params, "lately": now - LONGEST_STOP})
+        if live.start != RuleVersion.Start.EVENT:
+            back = back_of(rule, live, now=now)
+            first, last = reach_of(live, lines_of(steps), now=now, back=back, ahead=HORIZON + EDGE)
+            anchors = anchors_of(live, now=now, first=first, last=last, customer_ids=customer_ids)
+            changed += follow_dates(rule, live, now=now, anchors=anchors, customer_ids=customer_ids)
+            begun = begin_dated(
+                rule, live, steps, now=now, back=back, ahead=HORIZON + EDGE, customer_ids=customer_ids
+            )
+            know_tables(len(begun))
+        if customer_ids is not None:
+            changed += _write(rule, versions, now=now, picked=picked, params=params)
+            return changed
+    return changed + _write_all(rule, versions, now=now)
+
+
+Versions = list[tuple[RuleVersion, list[ReminderStep]]]
+
+
+def _write(
+    rule: ReminderRule, versions: Versions, *, now: datetime, picked: str, params: dict[str, Any]
+) -> int:
+    """Write rows first and end what must not go after: so each row can say why it stopped."""
+    changed = sum(
+        write_rows(rule, version, steps, now=now, picked=picked, params=params) for version, steps in versions
+    )
+    know_tables(changed)
+    goals.mark_done(picked, params, now=now)
+    changed += stopping.end_stopped(picked, params, now=now)
+    stopping.close_through(picked, params, now=now)
+    return changed
+
+
+def _write_all(rule: ReminderRule, versions: Versions, *, now: datetime) -> int:
+    changed, cursor_at = 0, 0
+    picked = "o.rule_id = %(rule)s AND o.id > %(low)s AND o.id <= %(high)s"
+    lines = max(sum(step.repeat_max for step in steps) for _version, steps in versions)
+    while True:
+        with transaction.atomic():
+            expect_many()
+            lock_rule(rule.pk)
+            with connection.cursor() as cursor:
+                cursor.execute(_CHUNK, [rule.pk, cursor_at, max(CHUNK // max(lines, 1), 1000)])
+                high, found = cursor.fetchone()
+            if not found:
+                return changed
+            params = {"rule": rule.pk, "low": cursor_at, "high": high}
+            changed += _write(rule, versions, now=now, picked=picked, params=params)
+        cursor_at = high
+
+
+def plan_reminders(*, now: datetime | None = None) -> int:
+    """End what is no longer due, plan each active rule whose round has come; return how many rows changed.
 
     A rule that fails keeps no other from being planned; its error is raised in the end, for the tick's row.
     """
-    changed = stop_reminders()
-    now = timezone.now()
-    rules = ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE).filter(
-        Q(anchor__startswith="order.") | Q(planned_at=None) | Q(planned_at__lte=now - PROFILE_EVERY)
+    now = now or timezone.now()
+    changed = stop_reminders(now=now)
+    rules = ReminderRule.objects.filter(state=ReminderRule.State.ACTIVE, live__isnull=False).filter(
+        Q(planned_at=None) | Q(planned_at__lte=now - EVERY)
     )
     failure: Error | None = None
-    for rule in rules.prefetch_related("steps"):
+    for rule in rules.select_related("live"):
         try:
-            changed += sum(plan_step(rule=rule, step=step) for step in rule.steps.all())
+            changed += plan_rule(rule, now=now)
         except Error as error:
             logger.exception("Reminder rule %s could not be planned.", rule.pk)
             failure = error
         else:
             # Guarded: somebody who edits the rule at this moment wants it planned again.
-            ReminderRule.objects.filter(pk=rule.pk, version=rule.version).update(planned_at=now)
+            same = ReminderRule.objects.filter(pk=rule.pk, version=rule.version, planned_at=rule.planned_at)
+            same.update(planned_at=now)
     if failure is not None:
         raise failure
     return changed

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
@@ -11,14 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from notifyhub.core.registry import origins, personal_data, planned_sends
+from notifyhub.core.registry import dashboard_cards, origins, personal_data, planned_sends
 from notifyhub.customers.models import Order
-from notifyhub.customers.services.holds import place_hold
 from notifyhub.customers.tests.factories import make_customer
-from notifyhub.reminders.models import Reminder, ReminderRule
+from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
 from notifyhub.reminders.services.planning import plan_reminders
 from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, spec
+from notifyhub.reminders.tests.pages import entries
 from notifyhub.staff import roles
+from notifyhub.staff.models import BusinessCalendar, CalendarDay
 from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +81,9 @@ def test_a_sent_reminders_page_names_its_message_and_what_comes_next(agent: Clie
     sent = _send_one()
     page = agent.get(reverse("admin:reminders_reminder_change", args=[sent.pk]))
     text = page.content.decode()
-    assert "<strong>Delivered</strong>" in text
+    assert "SMS: delivered" in text
+    assert "Handed over" in text
+    assert "by version 1" in text
     assert f"{sent.dispatch_id}-" in text
     assert "Next about this" in text
     assert page.context["after"]["reminder"].step == 2
@@ -90,11 +94,13 @@ def test_a_stopped_reminders_page_says_why(agent: Client) -> None:
     make_rule(spec(1))
     plan_reminders()
     Order.objects.update(state="paid")
+    ReminderRule.objects.update(planned_at=None)
     plan_reminders()
     text = agent.get(
         reverse("admin:reminders_reminder_change", args=[Reminder.objects.get().pk])
     ).content.decode()
-    assert "The order no longer needs it" in text
+    assert "The order no longer needs it (Paid)" in text
+    assert "The platform said so" in text
     assert "Nothing more is planned" in text
 
 
@@ -140,6 +146,11 @@ def test_the_dashboards_card_counts_the_day(agent: Client) -> None:
     assert "could not be loaded" not in text
 
 
+def test_on_the_operations_board_reminders_come_after_the_health() -> None:
+    names = [name for name, card in dashboard_cards.items() if "operations" in card.boards]
+    assert names.index("operations") < names.index("reminders_today")
+
+
 def test_other_apps_can_name_a_rule_and_see_what_is_planned() -> None:
     make_order(make_customer(), due_at=_in(days=2))
     rule = make_rule(spec(1))
@@ -161,66 +172,36 @@ def test_a_persons_copy_has_their_reminders_and_erasure_takes_them() -> None:
 def test_a_trial_says_when_and_by_which_channel_and_writes_nothing(agent: Client) -> None:
     customer = make_customer(phone="13800138000")
     order = make_order(customer, due_at=_in(days=4))
-    far = make_order(customer, due_at=_in(days=40))
-    rule = make_rule(spec(2, "hours"))
-    page = _try(agent, rule, q="138 0013 8000")
-    assert [outcome.due_at for outcome in page.context["outcomes"]] == [
-        order.due_at - timedelta(hours=2),
-        far.due_at - timedelta(hours=2),
-    ]
-    assert _words(page) == [
-        "Sent then. By SMS, as things are now.",
-        "Sent then; it is planned 7 days ahead. By SMS, as things are now.",
-    ]
+    page = _try(agent, make_rule(spec(2, "hours")), q="138 0013 8000")
+    assert [outcome.due_at for outcome in page.context["outcomes"]] == [order.due_at - timedelta(hours=2)]
+    assert "Sent then" in _words(page)[0]
+    assert "SMS" in _words(page)[0]
     assert not Reminder.objects.exists()
 
 
-def test_a_trial_tells_what_planning_then_does(agent: Client) -> None:
-    customer = make_customer(attributes={"birthday": f"1990-{_in(days=3):%m-%d}"})
-    make_order(customer, due_at=_in(days=4))
-    rules = [
-        make_rule(spec(3), spec(2, "hours"), spec(1, side="after")),
-        make_rule(spec(0), anchor="customer.date", attribute="birthday", name="Birthday"),
-    ]
-    told = {
-        (rule.pk, outcome.step.number, outcome.due_at)
-        for rule in rules
-        for outcome in _try(agent, rule, customer=customer.pk).context["outcomes"]
-        if outcome.tone == "green"
-    }
-    plan_reminders()
-    assert told == set(Reminder.objects.values_list("rule", "step", "due_at"))
-
-
-def test_a_trial_gives_the_reason_for_each_no(agent: Client) -> None:
-    customer = make_customer(phone=None, attributes={"birthday": "17 May"})
-    rule = make_rule(spec(2, "hours"))
-    assert _words(_try(agent, rule, customer=customer.pk)) == ["This customer has no order with that date."]
-
-    order = make_order(customer, due_at=_in(days=4), line="food")
-    assert "No contact point" in _words(_try(agent, rule, customer=customer.pk))[0]
-    place_hold(customer_id=customer.pk, scope="subject", scope_value=order.subject, reason="Disputed")
-    assert _words(_try(agent, rule, customer=customer.pk)) == ["Not sent while this order is on hold."]
-    Order.objects.update(state="paid")
-    assert _words(_try(agent, rule, customer=customer.pk)) == ["Not sent: the order is “Paid”."]
-    Order.objects.update(state="placed", due_at=_in(days=-4))
-    assert "too late" in _words(_try(agent, rule, customer=customer.pk))[0]
-
-    hotels = make_rule(spec(2, "hours"), lines=["hotel"])
-    assert "other business lines" in _words(_try(agent, hotels, customer=customer.pk))[0]
-    birthday = make_rule(spec(0), anchor="customer.date", attribute="birthday")
-    assert "is not a date" in _words(_try(agent, birthday, customer=customer.pk))[0]
-    other = make_rule(spec(0), anchor="customer.once", attribute="ends")
-    assert "no field “ends”" in _words(_try(agent, other, customer=customer.pk))[0]
-
-
-def test_a_trial_of_a_draft_says_what_it_would_do_once_active(agent: Client) -> None:
+def test_a_trial_takes_what_is_typed_and_not_saved(client: Client) -> None:
+    client.force_login(make_user(roles.MARKETING_EDITOR))
     customer = make_customer()
-    make_order(customer, due_at=_in(days=4))
-    rule = make_rule(spec(2, "hours", template=make_text(published=False)), active=False)
-    page = _try(agent, rule, customer=customer.pk)
-    assert "once active" in page.content.decode()
-    assert "is not published" in _words(page)[0]
+    order = make_order(customer, due_at=_in(days=9))
+    typed = entries({"amount": 5, "unit": "hours", "template": make_text().pk}, customer=customer.pk)
+    page = client.post(reverse("admin:reminders_reminderrule_try_new"), typed)
+    assert [outcome.due_at for outcome in page.context["outcomes"]] == [order.due_at - timedelta(hours=5)]
+    unfinished = client.post(reverse("admin:reminders_reminderrule_try_new"), {**typed, "name": ""})
+    assert "Complete the rule first" in unfinished.content.decode()
+    assert not Reminder.objects.exists()
+    assert not ReminderRule.objects.exists()
+
+
+def test_the_calendar_takes_what_is_typed_and_not_saved(client: Client) -> None:
+    client.force_login(make_user(roles.MARKETING_EDITOR))
+    for _ in range(3):
+        make_order(make_customer(), due_at=_in(days=9))
+    typed = entries({"amount": 5, "unit": "hours", "template": make_text().pk})
+    page = client.post(reverse("admin:reminders_reminderrule_days_new"), typed)
+    assert page.context["total"] == 3
+    assert [cell["total"] for cell in page.context["days"]] == [3]
+    empty = client.post(reverse("admin:reminders_reminderrule_days_new"), {})
+    assert "Complete the rule first" in empty.content.decode()
 
 
 def test_a_trial_asks_back_when_several_customers_fit_or_none(agent: Client) -> None:
@@ -228,11 +209,48 @@ def test_a_trial_asks_back_when_several_customers_fit_or_none(agent: Client) -> 
     for _ in range(12):
         make_customer(name="Wang Wei")
     assert len(_try(agent, rule, q="Wang").context["found"]) == 8
-    for entries in ({"q": "nobody"}, {"q": ""}, {}, {"customer": "x"}, {"customer": "9" * 30}, {"q": "\x00"}):
-        assert "No customer fits" in _try(agent, rule, **entries).content.decode()
+    for typed in ({"q": "nobody"}, {"q": ""}, {}, {"customer": "x"}, {"customer": "9" * 30}, {"q": "\x00"}):
+        assert "No customer fits" in _try(agent, rule, **typed).content.decode()
 
 
 def test_a_trial_needs_the_right_to_see_customers(client: Client) -> None:
     rule = make_rule()
     client.force_login(make_user(roles.DEPARTMENT_MEMBER))
     assert _try(client, rule, q="1").status_code == 403
+
+
+def test_a_row_moved_off_a_holiday_says_so(agent: Client) -> None:
+    calendar = BusinessCalendar.objects.create(key="cn", name="China", weekdays=[1, 2, 3, 4, 5, 6, 7])
+    zone = ZoneInfo("Asia/Shanghai")
+    due = (_in(days=4)).astimezone(zone).replace(hour=12)
+    wanted = due.date() - timedelta(days=1)
+    CalendarDay.objects.create(calendar=calendar, day=wanted, works=False, name="Spring Festival")
+    make_order(make_customer(time_zone="Asia/Shanghai"), due_at=due)
+    make_rule(spec(1), working_days=True, calendar=calendar)
+    plan_reminders()
+    reminder = Reminder.objects.get()
+    assert reminder.wanted_at is not None
+    assert reminder.due_at > reminder.wanted_at
+    text = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk])).content.decode()
+    assert "a day off (Spring Festival)" in text
+
+
+def test_a_row_kept_back_by_consent_says_so(agent: Client) -> None:
+    make_order(make_customer(phone=None), due_at=_in(minutes=119))
+    make_rule(spec(2, "hours"))
+    call_command("run_tick_once")
+    call_command("run_worker_once")
+    reminder = Reminder.objects.get()
+    text = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk])).content.decode()
+    assert "SMS: Skipped, No contact point" in text
+
+
+def test_a_held_out_row_and_a_late_one_say_so(agent: Client) -> None:
+    make_order(make_customer(), due_at=_in(days=2))
+    make_rule(spec(1))
+    plan_reminders()
+    Occasion.objects.update(held_out=True)
+    url = reverse("admin:reminders_reminder_change", args=[Reminder.objects.get().pk])
+    assert "this customer is held out" in agent.get(url).content.decode()
+    Reminder.objects.update(state="skipped", reason="late", settled_at=_in())
+    assert "Too late: past its grace period" in agent.get(url).content.decode()

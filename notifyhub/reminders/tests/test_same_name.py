@@ -7,20 +7,18 @@ from django.db import connection
 
 from notifyhub.reminders.models import ReminderRule
 from notifyhub.reminders.services.rules import create_rule
-from notifyhub.reminders.tests.factories import make_rule, spec
+from notifyhub.reminders.tests.factories import rule_spec, spec
 
 
 @pytest.mark.django_db(transaction=True)
 def test_rules_of_one_name_at_the_same_moment_both_get_a_key() -> None:
-    model = make_rule(spec(1))
-    data = {name: getattr(model, name) for name in ("anchor", "attribute", "lines", "chain", "grace_hours")}
     steps, start = [spec(1) for _rule in range(4)], threading.Barrier(4)
     failures: list[Exception] = []
 
     def create(step) -> None:
         start.wait()
         try:
-            create_rule(data={**data, "name": "Stay tomorrow"}, steps=[step])
+            create_rule(data=rule_spec(name="Stay tomorrow"), steps=[step])
         except Exception as error:
             failures.append(error)
         finally:

@@ -11,16 +11,15 @@ from django.utils import timezone
 
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Order
-from notifyhub.customers.services.holds import place_hold
+from notifyhub.customers.services.holds import place_hold, release_hold
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.messaging.models import Delivery, Dispatch, Halt
 from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.halts import cancel_overdue, lift_halt
-from notifyhub.reminders.models import Reminder, ReminderRule
+from notifyhub.reminders.models import Occasion, Reminder
 from notifyhub.reminders.services import rules
-from notifyhub.reminders.services.planning import plan_reminders
 from notifyhub.reminders.services.sending import send_due_reminders
-from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, spec
+from notifyhub.reminders.tests.factories import make_order, make_rule, make_text, plan, spec
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +82,9 @@ def test_who_pays_between_hand_over_and_sending_is_not_reminded(news: dict[str, 
         (paid.customer_id, Delivery.State.SKIPPED, "stopped"),
         (open_order.customer_id, Delivery.State.DELIVERED, ""),
     }
+    row = Reminder.objects.get(customer=paid.customer)
+    assert (row.state, row.reason) == ("dispatched", "order_state" if "state" in news else "paid")
+    assert Occasion.objects.get(customer=paid.customer).state in ("stopped", "done")
 
 
 def test_a_pause_reaches_what_waits_in_sending() -> None:
@@ -96,19 +98,38 @@ def test_a_pause_reaches_what_waits_in_sending() -> None:
 
 def test_a_hold_on_the_order_keeps_its_reminder_back() -> None:
     (order,) = _make_due()
-    make_rule(spec(2, "hours"))
+    make_rule(spec(2, "hours"), stop_held=False)
     place_hold(
         customer_id=order.customer_id, scope="subject", scope_value=order.subject, reason="Amount disputed"
     )
     call_command("run_tick_once")
     call_command("run_worker_once")
     assert Delivery.objects.get().reason == "hold"
+    assert (_only().state, _only().reason) == ("dispatched", "held")
+
+
+def test_a_rule_that_stops_on_a_hold_says_which_and_goes_on_once_it_is_released() -> None:
+    (order,) = _make_due()
+    make_rule(spec(2, "hours"))
+    hold = place_hold(
+        customer_id=order.customer_id, scope="subject", scope_value=order.subject, reason="Amount disputed"
+    )
+    plan()
+    assert send_due_reminders() == 0
+    assert (_only().state, _only().reason, _only().detail) == ("stopped", "held", "Amount disputed")
+    release_hold(hold_id=hold.pk)
+    plan()
+    assert send_due_reminders() == 1
+
+
+def _only() -> Reminder:
+    return Reminder.objects.get()
 
 
 def test_a_row_whose_order_was_paid_since_planning_is_not_handed_over() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     Order.objects.update(state="paid")
     assert send_due_reminders() == 0
     assert not Dispatch.objects.exists()
@@ -117,7 +138,7 @@ def test_a_row_whose_order_was_paid_since_planning_is_not_handed_over() -> None:
 def test_what_was_due_before_a_restore_waits_for_a_decision() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     halt = Halt.objects.create(scope="restored", reason="Backup of yesterday")
     assert send_due_reminders() == 0
     lift_halt(halt_id=halt.pk)
@@ -127,10 +148,10 @@ def test_what_was_due_before_a_restore_waits_for_a_decision() -> None:
 def test_what_was_due_before_a_restore_can_be_given_up() -> None:
     _make_due()
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     Halt.objects.create(scope="restored", reason="Backup of yesterday")
     cancel_overdue()
-    plan_reminders()
+    plan()
     assert send_due_reminders() == 0
     assert set(Reminder.objects.values_list("state", "reason")) == {("skipped", "late")}
 
@@ -140,7 +161,7 @@ def test_a_step_without_a_published_text_waits_and_keeps_no_other_from_going() -
     withdrawn, good = make_text(), make_text()
     make_rule(spec(2, "hours", template=withdrawn), spec(2, "hours", template=good))
     withdrawn.versions.update(state="retired")
-    plan_reminders()
+    plan()
     assert send_due_reminders() == 2
     assert set(Reminder.objects.values_list("step", "state")) == {(1, "planned"), (2, "dispatched")}
 
@@ -149,8 +170,8 @@ def test_a_rule_that_messaging_refuses_keeps_no_other_from_going() -> None:
     _make_due()
     odd = make_rule(spec(2, "hours"))
     good = make_rule(spec(2, "hours"), name="Second")
-    ReminderRule.objects.filter(pk=odd.pk).update(chain=[*odd.chain, *odd.chain])
-    plan_reminders()
+    odd.live.steps.update(chain=[{"channel": "sms"}, {"channel": "sms"}])
+    plan()
     with pytest.raises(Refused, match="named twice"):
         send_due_reminders()
     found = set(Reminder.objects.values_list("rule", "state"))
@@ -161,7 +182,7 @@ def test_a_rule_that_messaging_refuses_keeps_no_other_from_going() -> None:
 def test_two_ticks_at_once_hand_each_row_over_once() -> None:
     _make_due(40)
     make_rule(spec(2, "hours"))
-    plan_reminders()
+    plan()
     start, sent = threading.Barrier(2), []
 
     def tick() -> None:
@@ -187,15 +208,15 @@ def test_two_plans_at_once_make_each_row_once() -> None:
     make_rule(spec(2, "hours"), spec(1))
     start, failures = threading.Barrier(2), []
 
-    def plan() -> None:
+    def plan_at_once() -> None:
         start.wait()
         try:
-            plan_reminders()
+            plan()
         except Exception as error:
             failures.append(error)
         connection.close()
 
-    threads = [threading.Thread(target=plan) for _ in range(2)]
+    threads = [threading.Thread(target=plan_at_once) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -207,13 +228,13 @@ def test_two_plans_at_once_make_each_row_once() -> None:
 
 def test_a_channel_without_a_text_is_left_out_and_with_none_the_rows_wait() -> None:
     _make_due()
-    rule = make_rule(spec(2, "hours"))
-    ReminderRule.objects.filter(pk=rule.pk).update(chain=["wechat", *rule.chain])
-    plan_reminders()
+    waits = [{"channel": one, "wait": 60} for one in ("wechat", "sms")]
+    make_rule(spec(2, "hours", chain=[*waits, {"channel": "email"}]))
+    plan()
     send_due_reminders()
-    assert Dispatch.objects.get(origin_kind="reminder").chain == [{"channel": one} for one in rule.chain]
+    assert Dispatch.objects.get(origin_kind="reminder").chain == [{"channel": "sms"}]
     other = make_rule(spec(2, "hours"), name="Second")
-    ReminderRule.objects.filter(pk=other.pk).update(chain=["wechat"])
-    plan_reminders()
+    other.live.steps.update(chain=[{"channel": "email"}])
+    plan()
     assert send_due_reminders() == 0
     assert set(Reminder.objects.filter(rule=other).values_list("state", flat=True)) == {"planned"}

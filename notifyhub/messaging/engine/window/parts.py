@@ -36,6 +36,7 @@ class Plan:
 
     batch: LeasedBatch
     last: int
+    origin_kind: str = ""
     settled: list[Verdict] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     starved: bool = False

@@ -34,7 +34,8 @@ def prepare(
     wanted: dict[int, int] = defaultdict(int)
     probes: set[int] = set()
     for batch, rows in live:
-        plan = Plan(batch=batch, last=rows[-1]["id"] if len(rows) == take else batch.reach(take))
+        last = rows[-1]["id"] if len(rows) == take else batch.reach(take)
+        plan = Plan(batch=batch, last=last, origin_kind=rows[0]["origin_kind"] if rows else "")
         plans.append(plan)
         for row in rows:
             verdict = verdicts[row["dispatch_id"], row["id"]]

@@ -20,7 +20,7 @@ from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window.counting import count_in, count_out, counts
 from notifyhub.messaging.engine.window.parts import Done, Draft, Plan
-from notifyhub.messaging.engine.write import BatchWrite, write_window
+from notifyhub.messaging.engine.write import BatchWrite, Verdict, write_window
 from notifyhub.messaging.models import Delivery
 from notifyhub.messaging.signals import deliveries_settled
 
@@ -49,6 +49,8 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         for plan in kept
         if any(verdict.reason == Reason.RENDER_ERROR for verdict in plan.settled)
     }
+    for plan in kept:
+        _tell(plan.batch.dispatch_id, plan.settled, origin_kind=plan.origin_kind)
     sending = [plan for plan in kept if plan.drafts]
     if not sending:
         return
@@ -75,6 +77,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
         for plan in sending
     ]
     drafts = {plan.batch.id: plan.drafts for plan in sending}
+    origins = {plan.batch.id: plan.origin_kind for plan in sending}
     ours = persevere(partial(settle_window, lease, settled, drafts), until=lease.taken + lease.seconds)
     for account_id, group in answers.items():
         account_gates.note_results(account_id, list(group.values()))
@@ -86,7 +89,7 @@ def open_and_send(lease: Lease, plans: list[Plan], *, transport: Transport, done
             done.lost.append(write.batch)
             continue
         done.rows += len(write.verdicts)
-        _tell(write, origin_kind=drafts[write.batch.id][0].row["origin_kind"])
+        _tell(write.batch.dispatch_id, write.verdicts, origin_kind=origins[write.batch.id])
 
 
 def open_window(lease: Lease, plans: list[Plan]) -> set[int]:
@@ -173,16 +176,12 @@ def _extend(lease: Lease) -> None:
         connection.close()
 
 
-def _tell(write: BatchWrite, *, origin_kind: str) -> None:
+def _tell(dispatch_id: int, verdicts: list[Verdict], *, origin_kind: str) -> None:
     by_state: dict[int, list[int]] = defaultdict(list)
-    for verdict in write.verdicts:
+    for verdict in verdicts:
         if verdict.state != State.PLANNED:
             by_state[int(verdict.state)].append(verdict.row)
     for state, ids in by_state.items():
         deliveries_settled.send_robust(
-            sender=None,
-            dispatch_id=write.batch.dispatch_id,
-            origin_kind=origin_kind,
-            ids=ids,
-            state=state,
+            sender=None, dispatch_id=dispatch_id, origin_kind=origin_kind, ids=ids, state=state
         )

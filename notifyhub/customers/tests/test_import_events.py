@@ -90,7 +90,7 @@ def test_events_of_a_file_wait_for_unknown_customers_by_policy(tmp_path: Path) -
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    from notifyhub.customers.services.events.importing import running
+    from notifyhub.customers.services.events.importing.importer import EVENT_IMPORT as running
     from notifyhub.customers.services.importing.plans import ImportPlan
 
     path = write(tmp_path / "a.csv", FILE)

@@ -121,7 +121,7 @@ def look(*, dispatch_id: int, step: int, batches: list[int], most: int) -> int:
 
 
 def _statement(dispatch: Dispatch, step: int) -> tuple[str, dict[str, Any]]:
-    gates = gates_for_named(dispatch, urgent=False)
+    gates = gates_for_named(dispatch)
     judged, values = judged_sql(
         gates, low=-1, high=HIGHEST_ID, earlier=True, people=chain_sql.PEOPLE, after=step
     )

@@ -91,10 +91,10 @@ def gates_of(dispatch: Dispatch, **instead: Any) -> Gates:
     return build_gates(**{**said, **instead})
 
 
-def gates_for_named(dispatch: Dispatch, **instead: Any) -> Gates:
+def gates_for_named(dispatch: Dispatch) -> Gates:
     """Return the gates of a dispatch as they stand now, for people whom the statement itself names.
 
     The rule named its people when the dispatch began.
     """
-    gates = gates_of(dispatch, audience={"kind": "items"}, send_at=None, **instead)
+    gates = gates_of(dispatch, audience={"kind": "items"}, send_at=None)
     return gates if dispatch.audience.get("kind") == "items" else replace(gates, audience="TRUE")

@@ -7,10 +7,11 @@ from notifyhub.core.partitions import create_month_partition
 from notifyhub.core.registry import Tick, ticks
 from notifyhub.customers.services import exporting
 from notifyhub.customers.services.events.catalogue import count_events
-from notifyhub.customers.services.events.importing import uploads as event_uploads
+from notifyhub.customers.services.events.importing.importer import EVENT_IMPORT
 from notifyhub.customers.services.events.retention import forget_events
 from notifyhub.customers.services.events.waiting import forget_parked, match_parked
-from notifyhub.customers.services.importing import uploads
+from notifyhub.customers.services.importing.customers import CUSTOMER_IMPORT
+from notifyhub.customers.services.importing.uploads import sweep_uploads
 from notifyhub.customers.services.traits import follow_news, refresh_due_blocks
 from notifyhub.staff.services.jobs import register_runner
 from notifyhub.staff.verbs import VERBS
@@ -47,8 +48,8 @@ def make_event_partitions() -> int:
 def register() -> None:
     """Hand ticks and job runners to their registries."""
     VERBS.update(WORDS)
-    register_runner(uploads.JOB, uploads.run_import_job)
-    register_runner(event_uploads.JOB, event_uploads.run_import_job)
+    for importer in (CUSTOMER_IMPORT, EVENT_IMPORT):
+        register_runner(importer.verb, importer.run_job)
     register_runner(exporting.JOB, exporting.run_export_job)
     ticks.register(
         "event_partitions",
@@ -72,5 +73,5 @@ def register() -> None:
         Tick(run=refresh_due_blocks, every_seconds=60, label=_("Renew everybody's portrait once a day")),
     )
     ticks.register(
-        "sweep_uploads", Tick(run=uploads.sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))
+        "sweep_uploads", Tick(run=sweep_uploads, every_seconds=3600, label=_("Delete old uploads"))
     )

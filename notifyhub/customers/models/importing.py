@@ -1,5 +1,8 @@
 """What is kept of an import: its plan, how far it came, what it could not take."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -73,6 +76,10 @@ class CustomerImport(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    def numbers(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return some of its counts by name."""
+        return {name: getattr(self, name) for name in names}
 
 
 class ImportProblem(models.Model):

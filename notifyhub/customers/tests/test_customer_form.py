@@ -4,7 +4,6 @@ from django.test import Client
 from notifyhub.customers.models import Customer
 from notifyhub.customers.services.customers import update_customer
 from notifyhub.customers.tests.factories import make_customer
-from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/customers/customer/add/"
@@ -15,12 +14,6 @@ FIELDS = {
     "time_zone": "Asia/Shanghai",
     "external_id": "K-1",
 }
-
-
-@pytest.fixture
-def agent(client: Client) -> Client:
-    client.force_login(make_user("agent"))
-    return client
 
 
 def edit(customer: Customer) -> str:

@@ -10,16 +10,9 @@ from django.utils import timezone
 from notifyhub.customers.models import ContactPoint, Customer
 from notifyhub.customers.services.holds import place_hold
 from notifyhub.customers.tests.factories import make_customer
-from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/customers/customer/"
-
-
-@pytest.fixture
-def agent(client: Client) -> Client:
-    client.force_login(make_user("agent"))
-    return client
 
 
 def many(count: int) -> None:

@@ -18,12 +18,6 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
 
-@pytest.fixture
-def agent(client: Client) -> Client:
-    client.force_login(make_user("agent"))
-    return client
-
-
 def url(customer: Customer, verb: str = "change") -> str:
     return f"/admin/customers/customer/{customer.pk}/{verb}/"
 

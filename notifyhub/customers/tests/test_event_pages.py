@@ -35,13 +35,6 @@ POLICY = reverse("admin:customers_eventpolicy_changelist")
 MAPPINGS = reverse("admin:customers_eventmapping_changelist")
 
 
-@pytest.fixture
-def operator(client: Client) -> Any:
-    user = make_user("operations")
-    client.force_login(user)
-    return user
-
-
 def page(client: Client, url: str, **query: Any) -> str:
     answer = client.get(url, query)
     assert answer.status_code == 200, answer.status_code

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from notifyhub.customers.models import ContactPoint, Customer, Segment, SegmentMember
 from notifyhub.customers.services.exporting.rows import COLUMNS, header
-from notifyhub.customers.services.importing.columns import guess_mapping
+from notifyhub.customers.services.importing.columns import CUSTOMER_COLUMNS
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.customers.tests.importing import run_command
 from notifyhub.staff.models import AuditEntry, Job
@@ -128,4 +128,4 @@ def test_full_values_need_the_permission_to_reveal(client: Client, settings, tmp
 def test_the_column_names_are_understood_in_each_language(language: str) -> None:
     with translation.override(language):
         names = header(["level", "ＶＩＰ"])
-    assert guess_mapping(names) == [*COLUMNS, "attribute:level", "attribute:ＶＩＰ"]
+    assert CUSTOMER_COLUMNS.guess_mapping(names) == [*COLUMNS, "attribute:level", "attribute:ＶＩＰ"]

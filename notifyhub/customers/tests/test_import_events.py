@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +18,7 @@ from notifyhub.staff.models import AuditEntry
 from notifyhub.staff.services.jobs import run_waiting_jobs
 from notifyhub.staff.tests.factories import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folder")]
 
 FILE = """事件,时间,会员号,订单号,amount_due,amount_paid,商家
 order_placed,2026-10-01 12:00:00,E1,H1,58.50,,如家
@@ -29,12 +28,6 @@ page_viewed,1759300000,E2,,,,
 page_viewed,whenever,E2,,,,
 order_paid,2026-10-01,E3,,,,
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 def run_command(path: Path, *arguments: str) -> CustomerImport:
@@ -90,7 +83,7 @@ def test_events_of_a_file_wait_for_unknown_customers_by_policy(tmp_path: Path) -
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    from notifyhub.customers.services.events.importing import running
+    from notifyhub.customers.services.events.importing.importer import EVENT_IMPORT as running
     from notifyhub.customers.services.importing.plans import ImportPlan
 
     path = write(tmp_path / "a.csv", FILE)

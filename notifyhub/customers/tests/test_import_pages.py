@@ -14,22 +14,9 @@ from notifyhub.staff.models import AuditEntry, User
 from notifyhub.staff.services.jobs import run_waiting_jobs
 from notifyhub.staff.tests.factories import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folder")]
 
 FILE = "会员号,姓名,手机号,邮箱\nE1,王芳,13800001111,\nE2,李雷,12,\nE3,,,c@mail.example\n"
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT = tmp_path / "files"
-
-
-@pytest.fixture
-def operator(client: Client) -> User:
-    user = make_user("operations")
-    client.force_login(user)
-    return user
 
 
 def page(name: str, run: CustomerImport | None = None) -> str:

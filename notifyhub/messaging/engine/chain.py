@@ -11,7 +11,6 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -21,7 +20,7 @@ from django.utils import timezone
 from notifyhub.core.errors import Refused
 from notifyhub.messaging.engine import bells, chain_sql
 from notifyhub.messaging.engine.chain_rules import due_values
-from notifyhub.messaging.engine.gates import build_gates
+from notifyhub.messaging.engine.gates import gates_for_named
 from notifyhub.messaging.engine.plan_sql import judged_sql
 from notifyhub.messaging.models import Batch, Dispatch
 from notifyhub.messaging.models.dispatch import ID_BLOCK
@@ -122,20 +121,7 @@ def look(*, dispatch_id: int, step: int, batches: list[int], most: int) -> int:
 
 
 def _statement(dispatch: Dispatch, step: int) -> tuple[str, dict[str, Any]]:
-    gates = build_gates(
-        message_class=dispatch.message_class,
-        chain=dispatch.chain,
-        audience={"kind": "items"},
-        topic=dispatch.topic,
-        template_version_id=dispatch.template_version_id,
-        subject_ref=dispatch.subject_ref,
-        origin_kind=dispatch.origin_kind,
-        dispatch_id=dispatch.pk,
-    )
-    items = dispatch.audience.get("kind") == "items"
-    if not items:
-        # The rule named the people when the dispatch began; now the statement names them.
-        gates = replace(gates, audience="TRUE")
+    gates = gates_for_named(dispatch)
     judged, values = judged_sql(
         gates, low=-1, high=HIGHEST_ID, earlier=True, people=chain_sql.PEOPLE, after=step
     )
@@ -144,7 +130,7 @@ def _statement(dispatch: Dispatch, step: int) -> tuple[str, dict[str, Any]]:
         **values,
         **due_values(chain=dispatch.chain, step=step, message_class=dispatch.message_class),
         "chain": json.dumps(dispatch.chain),
-        "items": items,
+        "items": dispatch.audience.get("kind") == "items",
         "priority": dispatch.priority,
         "last": len(dispatch.chain) - 1,
         "expires": dispatch.expires_at,

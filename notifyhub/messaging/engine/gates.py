@@ -1,6 +1,7 @@
 """From a dispatch to what the planning statement needs to know."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -73,17 +74,27 @@ def build_gates(
     )
 
 
-def gates_of(dispatch: Dispatch) -> Gates:
-    """Return the gates of a dispatch."""
-    return build_gates(
-        message_class=dispatch.message_class,
-        chain=dispatch.chain,
-        audience=dispatch.audience,
-        topic=dispatch.topic,
-        template_version_id=dispatch.template_version_id,
-        subject_ref=dispatch.subject_ref,
-        origin_kind=dispatch.origin_kind,
-        dispatch_id=dispatch.pk,
-        urgent=dispatch.urgent,
-        send_at=dispatch.send_at,
-    )
+def gates_of(dispatch: Dispatch, **instead: Any) -> Gates:
+    """Return the gates of a dispatch; `instead` goes before what it says itself."""
+    said = {
+        "message_class": dispatch.message_class,
+        "chain": dispatch.chain,
+        "audience": dispatch.audience,
+        "topic": dispatch.topic,
+        "template_version_id": dispatch.template_version_id,
+        "subject_ref": dispatch.subject_ref,
+        "origin_kind": dispatch.origin_kind,
+        "dispatch_id": dispatch.pk,
+        "urgent": dispatch.urgent,
+        "send_at": dispatch.send_at,
+    }
+    return build_gates(**{**said, **instead})
+
+
+def gates_for_named(dispatch: Dispatch) -> Gates:
+    """Return the gates of a dispatch as they stand now, for people whom the statement itself names.
+
+    The rule named its people when the dispatch began.
+    """
+    gates = gates_of(dispatch, audience={"kind": "items"}, send_at=None)
+    return gates if dispatch.audience.get("kind") == "items" else replace(gates, audience="TRUE")

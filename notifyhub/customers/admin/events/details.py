@@ -1,9 +1,11 @@
 """One event of the catalogue and its properties."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 from django import forms
 from django.contrib import messages
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -33,7 +35,30 @@ TONES = {Sensitivity.NONE: "grey", Sensitivity.PERSONAL: "orange", Sensitivity.S
 CHART_DAYS = 30
 
 
-class EventForm(PageForm):
+class DescriptionForm(PageForm):
+    """What staff say of an event or property, with the version it is said of."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    @classmethod
+    def of(cls, row: models.Model) -> Self:
+        """Return the form with what is said now."""
+        return cls(initial={name: getattr(row, name) for name in cls.base_fields})
+
+    def save(self, describe: Callable[..., Any], **row: int) -> bool:
+        """Hand what was typed to the service; say whether it was taken, the refusal being in the form."""
+        if not self.is_valid():
+            return False
+        changes = {name: value for name, value in self.cleaned_data.items() if name != "version"}
+        try:
+            describe(changes=changes, version=self.cleaned_data["version"], **row)
+        except Refused as refusal:
+            self.refuse(refusal)
+            return False
+        return True
+
+
+class EventForm(DescriptionForm):
     """What staff say of an event."""
 
     purpose = forms.CharField(
@@ -56,7 +81,6 @@ class EventForm(PageForm):
         required=False,
         help_text=gettext_lazy("Empty: as the house keeps events. 0: for ever."),
     )
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +88,7 @@ class EventForm(PageForm):
         self.fields["owner_team"].queryset = Team.objects.order_by("name")  # type: ignore[attr-defined]
 
 
-class PropertyForm(PageForm):
+class PropertyForm(DescriptionForm):
     """What staff say of a property."""
 
     purpose = forms.CharField(
@@ -87,7 +111,6 @@ class PropertyForm(PageForm):
         required=False,
         help_text=gettext_lazy("The catalogue warns when a value of another type comes."),
     )
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
 class EventDetails(EventPage):
@@ -105,8 +128,7 @@ class EventDetails(EventPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.get_event()
-        fields = ("purpose", "owner", "owner_team", "keep_days", "version")
-        return self.answer(row, EventForm(initial={name: getattr(row, name) for name in fields}))
+        return self.answer(row, EventForm.of(row))
 
     def answer(self, row: EventName, form: EventForm, status: int = 200) -> HttpResponse:
         known = list(EventDay.objects.filter(event=row).order_by("-day")[:CHART_DAYS])[::-1]
@@ -137,15 +159,9 @@ class EventDetails(EventPage):
             return self.handle_no_permission()
         row = self.get_event()
         form = EventForm(request.POST)
-        if form.is_valid():
-            changes = {name: value for name, value in form.cleaned_data.items() if name != "version"}
-            try:
-                describe_event(event_id=pk, changes=changes, version=form.cleaned_data["version"])
-            except Refused as refusal:
-                form.refuse(refusal)
-            else:
-                messages.success(request, _("Saved."))
-                return redirect("admin:customers_eventname_change", pk)
+        if form.save(describe_event, event_id=pk):
+            messages.success(request, _("Saved."))
+            return redirect("admin:customers_eventname_change", pk)
         return self.answer(row, form, 422)
 
 
@@ -164,8 +180,7 @@ class PropertyPage(EventPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.get_property()
-        fields = ("purpose", "sensitivity", "expected", "version")
-        return self.answer(row, PropertyForm(initial={name: getattr(row, name) for name in fields}))
+        return self.answer(row, PropertyForm.of(row))
 
     def answer(self, row: EventProperty, form: PropertyForm, status: int = 200) -> HttpResponse:
         back = reverse("admin:customers_eventname_change", args=[row.event_id])
@@ -181,15 +196,9 @@ class PropertyPage(EventPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.get_property()
         form = PropertyForm(request.POST)
-        if form.is_valid():
-            changes = {name: value for name, value in form.cleaned_data.items() if name != "version"}
-            try:
-                describe_property(property_id=pk, changes=changes, version=form.cleaned_data["version"])
-            except Refused as refusal:
-                form.refuse(refusal)
-            else:
-                messages.success(request, _("Saved."))
-                return redirect("admin:customers_eventname_change", row.event_id)
+        if form.save(describe_property, property_id=pk):
+            messages.success(request, _("Saved."))
+            return redirect("admin:customers_eventname_change", row.event_id)
         return self.answer(row, form, 422)
 
 

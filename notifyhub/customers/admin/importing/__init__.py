@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import path
 
 from notifyhub.customers.admin.exporting import ExportPage
-from notifyhub.customers.admin.importing.pages import (
+from notifyhub.customers.admin.importing.customers import (
     ColumnsPage,
     ConfirmPage,
     ConsentPage,

@@ -88,18 +88,24 @@ def _checked(told: str, name: str) -> tuple[str, str]:
     return told, name
 
 
-@transaction.atomic
-def add_mapping(*, told: str, name: str, properties: Mapping[str, str]) -> EventMapping:
-    """Let `told` mean our event `name` from now on; return the mapping. Raises Refused if there is one."""
-    told, name = _checked(told, name)
+def _write(row: EventMapping, told: str, name: str, properties: Mapping[str, str]) -> None:
+    row.told, row.name, row.properties = told, name, dict(properties)
     try:
         with transaction.atomic():
-            row = EventMapping.objects.create(told=told, name=name, properties=dict(properties))
+            row.save()
     except IntegrityError as error:
         raise Refused(
             _("This name is mapped already. Change the mapping that is there."), field="told"
         ) from error
-    audit.record(verb="add_event_mapping", obj=row, name=name, properties=dict(properties))
+
+
+@transaction.atomic
+def add_mapping(*, told: str, name: str, properties: Mapping[str, str]) -> EventMapping:
+    """Let `told` mean our event `name` from now on; return the mapping. Raises Refused if there is one."""
+    told, name = _checked(told, name)
+    row = EventMapping()
+    _write(row, told, name, properties)
+    audit.record(verb="add_event_mapping", obj=row, name=name, properties=row.properties)
     return row
 
 
@@ -114,15 +120,9 @@ def change_mapping(
         raise Conflict(
             _("Somebody changed this mapping meanwhile. Your entries are kept; compare and save again.")
         )
-    row.told, row.name, row.properties, row.version = told, name, dict(properties), row.version + 1
-    try:
-        with transaction.atomic():
-            row.save()
-    except IntegrityError as error:
-        raise Refused(
-            _("This name is mapped already. Change the mapping that is there."), field="told"
-        ) from error
-    audit.record(verb="change_event_mapping", obj=row, name=name, properties=dict(properties))
+    row.version += 1
+    _write(row, told, name, properties)
+    audit.record(verb="change_event_mapping", obj=row, name=name, properties=row.properties)
     return row
 
 

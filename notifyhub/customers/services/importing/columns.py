@@ -1,20 +1,12 @@
-"""What each column of a file means: guessed from its name, or said by hand.
-
-A mapping is a list with one entry per column: a field of FIELDS, "attribute:<key>", or "" to leave the
-column out.
-"""
+"""What each column of a file of customers may mean: a field of FIELDS, or "attribute:<key>"."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifyhub.core.errors import Refused
+from notifyhub.customers.services.importing.vocabulary import Vocabulary
 
 ATTRIBUTE = "attribute:"
-MAX_COLUMNS = 200
 
 FIELDS = {
     "public_id": gettext_lazy("NotifyHub id"),
@@ -31,7 +23,6 @@ FIELDS = {
     "dingtalk": gettext_lazy("DingTalk id"),
     "push": gettext_lazy("App push token"),
 }
-IDENTIFYING = ("public_id", "external_id", "phone", "email")
 
 _SYNONYMS = {
     "public_id": "notifyhubid publicid notifyhub编号",
@@ -56,80 +47,14 @@ _SYNONYMS = {
     f"{ATTRIBUTE}gender": "gender sex 性别",
     f"{ATTRIBUTE}level": "level memberlevel tier vip viplevel 等级 会员等级 级别 会员级别",
 }
-_MEANING = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
-_DECORATION = re.compile(r"\(.*?\)|\[.*?\]|【.*?】|[\s_\-*:./]+")
-_OWN_ATTRIBUTE = re.compile(r"^(?:attributes?[.:]|attr[.:]|属性[.:：])\s*(.+)$", re.IGNORECASE)
-_KEY = re.compile(r"[^\w\-]+")
-
-
-def meaning_of(header: str) -> str:
-    """Return the field or "attribute:<key>" that a column of this name means; unknown ones are attributes."""
-    text = unicodedata.normalize("NFKC", header).strip().lstrip("\ufeff")
+CUSTOMER_COLUMNS = Vocabulary(
+    fields=FIELDS,
+    synonyms=_SYNONYMS,
+    prefix=ATTRIBUTE,
+    own=re.compile(r"^(?:attributes?[.:]|attr[.:]|属性[.:：])\s*(.+)$", re.IGNORECASE),
+    own_label=gettext_lazy("Attribute: %s"),
+    key_length=60,
+    identifying=("public_id", "external_id", "phone", "email"),
     # Our own export's column names are taken as they are, so that a key comes back letter by letter.
-    own = _OWN_ATTRIBUTE.match(header.strip())
-    if own:
-        return ATTRIBUTE + own[1].strip()[:60]
-    known = _MEANING.get(_DECORATION.sub("", text.lower()))
-    if known:
-        return known
-    key = _KEY.sub("_", text).strip("_").lower()[:60]
-    return ATTRIBUTE + key if key else ""
-
-
-def guess_mapping(header: Sequence[str]) -> list[str]:
-    """Return the mapping of a header; of two columns with one meaning, the first one has it."""
-    taken: set[str] = set()
-    mapping = []
-    for name in header:
-        meaning = meaning_of(name)
-        mapping.append("" if meaning in taken else meaning)
-        taken.add(meaning)
-    return mapping
-
-
-def map_by_hand(header: Sequence[str], mapping: list[str], choices: dict[str, str]) -> list[str]:
-    """Return `mapping` with the columns in `choices` ({column name or "#3": field}) set by hand."""
-    mapping = list(mapping)
-    for column, field in choices.items():
-        number = column[1:] if column.startswith("#") else ""
-        places = [i for i, name in enumerate(header) if name == column]
-        if number.isdigit() and 1 <= int(number) <= len(header):
-            places = [int(number) - 1]
-        if not places:
-            raise Refused(_("There is no column “%s” in this file.") % column, field="map")
-        field = "" if field in ("-", "ignore") else field
-        for place, other in enumerate(mapping):
-            if other == field:
-                mapping[place] = ""
-        mapping[places[0]] = field
-    return mapping
-
-
-def check_mapping(header: Sequence[str], mapping: Sequence[str]) -> list[str]:
-    """Return the mapping if rows can be made of it; raise Refused otherwise."""
-    if len(header) > MAX_COLUMNS:
-        raise Refused(_("The file has more than %d columns.") % MAX_COLUMNS, field="file")
-    if len(mapping) != len(header):
-        raise Refused(_("The columns of the file have changed. Upload it again."), field="map")
-    used = [field for field in mapping if field]
-    for field in used:
-        key = field.removeprefix(ATTRIBUTE)
-        if field not in FIELDS and not (field.startswith(ATTRIBUTE) and 0 < len(key) <= 60):
-            raise Refused(_("Unknown field: %s") % field, field="map")
-        if used.count(field) > 1:
-            raise Refused(
-                _("Two columns are mapped to “%s”. Choose one of them.") % label_of(field), field="map"
-            )
-    if not set(used) & set(IDENTIFYING):
-        raise Refused(
-            _("Map at least one column to customer number, phone or email: without it nobody is found."),
-            field="map",
-        )
-    return list(mapping)
-
-
-def label_of(field: str) -> str:
-    """Return how people read a field."""
-    if field.startswith(ATTRIBUTE):
-        return _("Attribute: %s") % field.removeprefix(ATTRIBUTE)
-    return str(FIELDS.get(field, field))
+    as_written=True,
+)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Segment, Topic
 from notifyhub.customers.models.consent import Channel, Decision
+from notifyhub.customers.services.importing.tables import Table, open_table
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class ImportPlan:
             consent=consent or None,
             list_id=data.get("list_id"),
         )
+
+    def open(self, path: Path) -> Table:
+        """Return a file as this plan reads it; raise Refused if it is no table."""
+        return open_table(path, encoding=self.encoding, delimiter=self.delimiter)
 
     def fingerprint(self) -> str:
         """Return a digest: two plans with one digest do the same to a file."""

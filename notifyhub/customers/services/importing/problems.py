@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from notifyhub.core.contact import mask_email
 from notifyhub.customers.models import CustomerImport
-from notifyhub.customers.services.importing.columns import label_of
+from notifyhub.customers.services.importing.columns import CUSTOMER_COLUMNS
 from notifyhub.customers.services.importing.sniffing import ENCODINGS
 
 REASONS: dict[str, Any] = {
@@ -66,16 +66,17 @@ def mask_cell(value: str) -> str:
     return f"{value[:3]}****{value[-2:]}"
 
 
-def problem_lines(run: CustomerImport, *, label: Callable[[str], str] = label_of) -> Iterator[str]:
+def problem_lines(
+    run: CustomerImport, *, label: Callable[[str], str] = CUSTOMER_COLUMNS.label_of
+) -> Iterator[str]:
     """Yield the problems of an import as CSV text, in the language that is active."""
     parts: list[str] = []
     yield "\ufeff"
     writer = csv.writer(_Into(parts.append))
     writer.writerow([_("Line"), _("Column"), _("Value (masked)"), _("Reason")])
     for problem in run.problems.order_by("line", "id").iterator(chunk_size=2000):
-        column = label(problem.column) if problem.column else ""
         reason = reason_of(problem.code, problem.params)
-        writer.writerow([problem.line, column, _harmless(problem.value), reason])
+        writer.writerow([problem.line, label(problem.column), _harmless(problem.value), reason])
         if len(parts) > 500:
             yield "".join(parts)
             parts.clear()

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from notifyhub.core.errors import Refused
 from notifyhub.customers.services.contacts import read_contact
-from notifyhub.customers.services.importing.columns import ATTRIBUTE, IDENTIFYING
+from notifyhub.customers.services.importing.columns import ATTRIBUTE, CUSTOMER_COLUMNS
 from notifyhub.customers.services.importing.problems import mask_cell
 from notifyhub.customers.services.importing.records import Record
 from notifyhub.customers.services.upsert import CustomerRow, RowProblem
@@ -71,7 +71,7 @@ def read_row(record: Record, mapping: Sequence[str]) -> CustomerRow | RowProblem
         return row
     if masked is not None:
         return RowProblem(line=record.line, code="masked", column=masked[0], value=mask_cell(masked[1]))
-    if not any(kind in row.contacts for kind in IDENTIFYING):
+    if not any(kind in row.contacts for kind in CUSTOMER_COLUMNS.identifying):
         return RowProblem(line=record.line, code="nobody")
     return row
 

@@ -1,6 +1,6 @@
 """What a chunk writes beside its customers: consents, who was seen, problems, and how far it came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import connection
 from django.db.models import F
@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import CustomerImport, Segment, SegmentMember, Topic
 from notifyhub.customers.services.importing.plans import ConsentPlan
-from notifyhub.customers.services.upsert import Outcome, RowProblem
+from notifyhub.customers.services.upsert import RowProblem
 from notifyhub.customers.services.upsert.staging import Source, copy_rows
 
 # A later statement of the customer stands against the file's; of two at the same moment the opt-out.
@@ -125,22 +125,13 @@ def keep_problems(*, run_id: int, problems: Sequence[RowProblem]) -> None:
             )
 
 
-def move_cursor(
-    *, run: CustomerImport, read: int, outcome: Outcome, bad: int, counts: dict[str, int]
-) -> None:
+def move_cursor(*, run: CustomerImport, read: int, counts: Mapping[str, int]) -> None:
     """Count a chunk and move on; raise Refused if another process moved first.
 
     In the chunk's transaction: the fence that lets only one of two processes write each chunk.
     """
     moved = CustomerImport.objects.filter(
         pk=run.pk, cursor=run.cursor, state=CustomerImport.State.RUNNING
-    ).update(
-        cursor=run.cursor + read,
-        created=F("created") + outcome.created,
-        updated=F("updated") + outcome.updated,
-        unchanged=F("unchanged") + outcome.unchanged,
-        bad=F("bad") + bad,
-        **{name: F(name) + number for name, number in counts.items()},
-    )
+    ).update(cursor=run.cursor + read, **{name: F(name) + number for name, number in counts.items()})
     if not moved:
         raise Refused(_("Another process imports this file already."))

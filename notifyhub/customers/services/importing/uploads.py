@@ -17,15 +17,7 @@ from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import CustomerImport
-from notifyhub.customers.services.importing.columns import check_mapping
-from notifyhub.customers.services.importing.plans import ConsentPlan, ImportPlan
-from notifyhub.customers.services.importing.previews import sample_file
-from notifyhub.customers.services.importing.running import audit_start, run_import
-from notifyhub.customers.services.importing.tables import open_table
-from notifyhub.staff.models import Job, User
-from notifyhub.staff.services.jobs import finish_job, report_progress, start_job
 
-JOB = "import_customers"
 MAX_UPLOAD = 300 << 20
 KEEP = timedelta(hours=24)
 State = CustomerImport.State
@@ -68,29 +60,23 @@ def keep_file(upload: UploadedFile) -> KeptFile:
     return KeptFile(path=path, sha=digest.hexdigest(), lines=lines)
 
 
-def store_upload(*, upload: UploadedFile, user: User) -> CustomerImport:
-    """Keep an uploaded file and return its draft, the columns mapped as guessed.
+def fingerprint_file(path: Path) -> KeptFile:
+    """Return what `keep_file` would say of a file that lies where it is."""
+    digest = hashlib.sha256()
+    lines = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            lines += block.count(b"\n")
+    return KeptFile(path=path, sha=digest.hexdigest(), lines=lines)
 
-    Raises Refused (and keeps nothing) if the file is no table.
-    """
-    kept = keep_file(upload)
-    path, lines = kept.path, kept.lines
-    try:
-        sample = sample_file(path)
-        if len(sample.header) > 200:
-            raise Refused(_("The file has more than %d columns.") % 200, field="file")
-        plan = ImportPlan(mapping=tuple(sample.mapping), encoding=sample.encoding, delimiter=sample.delimiter)
-        return CustomerImport.objects.create(
-            file_name=(upload.name or "")[-200:],
-            path=str(path),
-            file_sha=kept.sha,
-            plan=plan.as_json(),
-            total=lines - 1 if sample.kind == "csv" and lines > 1 else None,
-            started_by=user,
-        )
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+
+def file_of(run: CustomerImport) -> Path:
+    """Return where the file of an import lies; raise Refused if it is gone."""
+    path = Path(run.path)
+    if not path.is_file():
+        raise Refused(_("The file of this import is gone. Upload it again."))
+    return path
 
 
 def change_draft(*, run_id: int, **changes: Any) -> CustomerImport:
@@ -102,62 +88,6 @@ def change_draft(*, run_id: int, **changes: Any) -> CustomerImport:
         run.plan = {**run.plan, **changes}
         run.save(update_fields=["plan"])
     return run
-
-
-def read_draft_again(*, run_id: int, encoding: str, delimiter: str) -> CustomerImport:
-    """Read the file with another encoding or delimiter and guess its columns anew; return the draft."""
-    run = CustomerImport.objects.get(pk=run_id)
-    sample = sample_file(Path(run.path), encoding=encoding, delimiter=delimiter)
-    return change_draft(
-        run_id=run_id, encoding=sample.encoding, delimiter=sample.delimiter, mapping=sample.mapping
-    )
-
-
-def map_draft(*, run_id: int, mapping: list[str]) -> CustomerImport:
-    """Keep what the columns mean; raise Refused if nobody could be found by them."""
-    run = CustomerImport.objects.get(pk=run_id)
-    plan = ImportPlan.from_json(run.plan)
-    table = open_table(Path(run.path), encoding=plan.encoding, delimiter=plan.delimiter)
-    check_mapping(table.header, mapping)
-    return change_draft(run_id=run_id, mapping=mapping)
-
-
-def decide_consent(*, run_id: int, consent: ConsentPlan | None, list_id: int | None = None) -> CustomerImport:
-    """Keep what the people in the file agreed to (None says plainly: to nothing) and the list they go on."""
-    plan = ImportPlan(mapping=(), consent=consent).as_json()
-    return change_draft(run_id=run_id, consent=plan["consent"], consent_decided=True, list_id=list_id)
-
-
-@transaction.atomic
-def start_import(*, run_id: int, user: User, title: str, url: str) -> CustomerImport:
-    """Start the draft as a job; return it. Raises Refused if it runs already or lacks a decision."""
-    run = CustomerImport.objects.select_for_update().get(pk=run_id)
-    if not run.plan.get("consent_decided"):
-        raise Refused(_("Say first whether the people in this file agreed to promotions."))
-    if not Path(run.path).is_file():
-        raise Refused(_("The file of this import is gone. Upload it again."))
-    plan = ImportPlan.from_json(run.plan)
-    job = start_job(kind=JOB, title=title, payload={"import_id": run.pk}, user=user, total=run.total, url=url)
-    moved = CustomerImport.FLOW.advance(
-        CustomerImport.objects.filter(pk=run_id), to=State.RUNNING, plan_sha=plan.fingerprint(), job=job
-    )
-    if not moved:
-        raise Refused(_("This import has started already."))
-    run.refresh_from_db()
-    audit_start(run, plan)
-    return run
-
-
-def run_import_job(job: Job) -> None:
-    """Do the work of one import job; taken over by another process, it goes on where it stopped."""
-
-    def progress(done: int, total: int | None) -> None:
-        report_progress(job, done=done, total=total)
-
-    run = run_import(run_id=job.payload["import_id"], progress=progress)
-    Path(run.path).unlink(missing_ok=True)
-    counts = ("created", "updated", "unchanged", "duplicates", "bad", "consents", "opt_outs_kept")
-    finish_job(job, result={name: getattr(run, name) for name in counts})
 
 
 def discard_draft(*, run_id: int) -> None:

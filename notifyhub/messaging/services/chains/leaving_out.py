@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
-from notifyhub.messaging.engine.gates import build_gates
+from notifyhub.messaging.engine.gates import gates_for_named
 from notifyhub.messaging.engine.plan_sql import judged_sql
 from notifyhub.messaging.models import Delivery, Dispatch
 from notifyhub.messaging.services.chains.wording import channel_label
@@ -71,27 +71,14 @@ def _sentence(reason: str, why: str) -> str:
 def _judge(dispatch: Dispatch, row: Delivery, places: Sequence[int]) -> dict[int, tuple[str, int | None]]:
     """Return {place: (reason, contact point)} by the gates as they stand now; "" if they pass."""
     try:
-        gates = build_gates(
-            message_class=dispatch.message_class,
-            chain=dispatch.chain,
-            audience={"kind": "items"},
-            topic=dispatch.topic,
-            template_version_id=dispatch.template_version_id,
-            subject_ref=dispatch.subject_ref,
-            origin_kind=dispatch.origin_kind,
-            dispatch_id=dispatch.pk,
-            urgent=dispatch.urgent,
-        )
+        gates = gates_for_named(dispatch)
     except Refused:
         return {}
-    items = dispatch.audience.get("kind") == "items"
-    chosen = replace(
-        gates, channels=tuple(gates.channels[place] for place in places), audience=None if items else "TRUE"
-    )
+    chosen = replace(gates, channels=tuple(gates.channels[place] for place in places))
     judged, params = judged_sql(chosen, low=-1, high=HIGHEST_ID, earlier=False, people=_PERSON)
     values: dict[str, Any] = {
         **params,
-        "items": items,
+        "items": dispatch.audience.get("kind") == "items",
         "customer": row.customer_id,
         "dedup_key": row.dedup_key,
     }

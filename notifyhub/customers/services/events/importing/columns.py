@@ -1,17 +1,10 @@
-"""What each column of a file of events means: guessed from its name, or said by hand.
-
-A mapping has one entry per column: a field of FIELDS, "property:<key>", or "" to leave the column out.
-"""
+"""What each column of a file of events may mean: a field of FIELDS, or "property:<key>"."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifyhub.core.errors import Refused
-from notifyhub.customers.services.importing.columns import MAX_COLUMNS
+from notifyhub.customers.services.importing.vocabulary import Vocabulary
 
 PROPERTY = "property:"
 
@@ -26,7 +19,7 @@ FIELDS = {
     "message_id": gettext_lazy("Message id"),
     "properties": gettext_lazy("Properties as JSON"),
 }
-WHO = ("external_id", "phone", "email", "anonymous_id")
+
 
 _SYNONYMS = {
     "name": "event eventname name type eventtype action 事件 事件名 事件名称 事件类型 行为 动作",
@@ -41,65 +34,14 @@ _SYNONYMS = {
     "message_id": "messageid eventid id uuid insertid 消息id 事件id 事件编号 流水号",
     "properties": "properties props payload data attributes 属性 参数 数据",
 }
-_MEANING = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
-_DECORATION = re.compile(r"\(.*?\)|\[.*?\]|【.*?】|[\s_\-*:./]+")
-_OWN = re.compile(r"^(?:propert(?:y|ies)|props?|属性)[.:：]\s*(.+)$", re.IGNORECASE)
-_KEY = re.compile(r"[^\w\-]+")
-
-
-def meaning_of(header: str) -> str:
-    """Return the field or "property:<key>" that a column of this name means."""
-    text = unicodedata.normalize("NFKC", header).strip().lstrip("\ufeff")
-    own = _OWN.match(text)
-    if own:
-        return PROPERTY + own[1].strip()[:80]
-    known = _MEANING.get(_DECORATION.sub("", text.lower()))
-    if known:
-        return known
-    key = _KEY.sub("_", text).strip("_").lower()[:80]
-    return PROPERTY + key if key else ""
-
-
-def guess_mapping(header: Sequence[str]) -> list[str]:
-    """Return the mapping of a header; of two columns with one meaning, the first one has it."""
-    taken: set[str] = set()
-    mapping = []
-    for name in header:
-        meaning = meaning_of(name)
-        mapping.append("" if meaning in taken else meaning)
-        taken.add(meaning)
-    return mapping
-
-
-def check_mapping(header: Sequence[str], mapping: Sequence[str]) -> list[str]:
-    """Return the mapping if events can be made of it; raise Refused otherwise."""
-    if len(header) > MAX_COLUMNS:
-        raise Refused(_("The file has more than %d columns.") % MAX_COLUMNS, field="file")
-    if len(mapping) != len(header):
-        raise Refused(_("The columns of the file have changed. Upload it again."), field="map")
-    used = [field for field in mapping if field]
-    for field in used:
-        key = field.removeprefix(PROPERTY)
-        if field not in FIELDS and not (field.startswith(PROPERTY) and 0 < len(key) <= 80):
-            raise Refused(_("Unknown field: %s") % field, field="map")
-        if used.count(field) > 1:
-            raise Refused(
-                _("Two columns are mapped to “%s”. Choose one of them.") % label_of(field), field="map"
-            )
-    for needed in ("name", "occurred_at"):
-        if needed not in used:
-            raise Refused(_("Map one column to “%s”.") % label_of(needed), field="map")
-    if not set(used) & set(WHO):
-        raise Refused(
-            _("Map at least one column to customer number, phone or email: without it nobody is found."),
-            field="map",
-        )
-    return list(mapping)
-
-
-def label_of(field: str) -> str:
-    """Return how people read a field."""
-    if field.startswith(PROPERTY):
-        return _("Property: %s") % field.removeprefix(PROPERTY)
-    key = field.removeprefix("properties.")
-    return str(FIELDS.get(field, key))
+EVENT_COLUMNS = Vocabulary(
+    fields=FIELDS,
+    synonyms=_SYNONYMS,
+    prefix=PROPERTY,
+    own=re.compile(r"^(?:propert(?:y|ies)|props?|属性)[.:：]\s*(.+)$", re.IGNORECASE),
+    own_label=gettext_lazy("Property: %s"),
+    key_length=80,
+    identifying=("external_id", "phone", "email", "anonymous_id"),
+    needed=("name", "occurred_at"),
+    nested="properties.",
+)

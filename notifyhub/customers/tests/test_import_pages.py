@@ -10,6 +10,7 @@ from django.urls import reverse
 from notifyhub.customers.models import Consent, Customer, CustomerImport
 from notifyhub.customers.services.importing import uploads
 from notifyhub.customers.tests.factories import make_customer, make_topic
+from notifyhub.customers.tests.importing import write_sheet
 from notifyhub.staff.models import AuditEntry, User
 from notifyhub.staff.services.jobs import run_waiting_jobs
 from notifyhub.staff.tests.factories import make_user
@@ -92,6 +93,23 @@ def test_columns_are_mapped_by_hand_and_mistakes_said_in_place(client: Client, o
     assert "Map at least one column" in nobody.content.decode()
     client.post(page("columns", run), {"column-0": "external_id", "column-1": "phone", "do": "check"})
     assert CustomerImport.objects.get().plan["mapping"] == ["external_id", "phone"]
+
+
+@pytest.mark.parametrize("forged", ["rubbish", "attribute:", "\x00", "column-0"])
+def test_a_field_that_no_form_offers_is_refused_in_place(client: Client, operator: User, forged: str) -> None:
+    run = upload(client)
+    answer = client.post(page("columns", run), {"column-0": forged, "do": "next"})
+    assert answer.status_code == 422
+    assert "Unknown field" in answer.content.decode()
+
+
+def test_a_workbook_is_read_from_upload_to_result(client: Client, operator: User, tmp_path: Path) -> None:
+    rows = [["customer number", "email"], ["x-1", "li@mail.example"], ["x-2", "wu@mail.example"]]
+    run = upload(client, write_sheet(tmp_path / "a.xlsx", rows).read_bytes(), "a.xlsx")
+    client.post(page("consent", run), {"decision": "nobody"})
+    client.post(page("confirm", run))
+    run_waiting_jobs()
+    assert set(Customer.objects.values_list("external_id", flat=True)) == {"x-1", "x-2"}
 
 
 def test_another_encoding_or_delimiter_reads_the_file_again(client: Client, operator: User) -> None:

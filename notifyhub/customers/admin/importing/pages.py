@@ -173,7 +173,9 @@ class ColumnsPage(ImportPage):
             self.importer.map_draft(run_id=run.pk, mapping=mapping)
             return redirect(self.address("columns", run)) if do == "check" else self.go_on(run)
         except Refused as refusal:
-            context = self.get_context_data(error=str(refusal), mapping=mapping)
+            # Shown again without what no form of ours offers.
+            known = [field if self.importer.vocabulary.knows(field) else "" for field in mapping]
+            context = self.get_context_data(error=str(refusal), mapping=known)
             return self.render_to_response(context, status=422)
 
 

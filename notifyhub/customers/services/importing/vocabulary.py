@@ -72,7 +72,7 @@ class Vocabulary:
             raise Refused(_("The columns of the file have changed. Upload it again."), field="map")
         used = [field for field in mapping if field]
         for field in used:
-            if field not in self.fields and not self._is_own(field):
+            if not self.knows(field):
                 raise Refused(_("Unknown field: %s") % field, field="map")
             if used.count(field) > 1:
                 raise Refused(
@@ -94,8 +94,11 @@ class Vocabulary:
             return str(self.own_label) % field.removeprefix(self.prefix)
         return str(self.fields.get(field, field.removeprefix(self.nested)))
 
-    def _is_own(self, field: str) -> bool:
-        return field.startswith(self.prefix) and 0 < len(field) - len(self.prefix) <= self.key_length
+    def knows(self, field: str) -> bool:
+        """Say whether a row can have this field or own key."""
+        if field.startswith(self.prefix):
+            return 0 < len(field) - len(self.prefix) <= self.key_length
+        return field in self.fields
 
 
 def check_width(header: Sequence[str]) -> None:

@@ -62,11 +62,13 @@ class Workbook:
             with warnings.catch_warnings():
                 # openpyxl remarks on styles and extensions it does not keep; only values matter here.
                 warnings.simplefilter("ignore")
-                book = load_workbook(self.path, read_only=True, data_only=True, keep_links=False)
-                try:
-                    yield from _cells(book)
-                finally:
-                    book.close()
+                # An open file: openpyxl refuses a path by its suffix, and uploads are kept without one.
+                with self.path.open("rb") as file:
+                    book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                    try:
+                        yield from _cells(book)
+                    finally:
+                        book.close()
         except Refused:
             raise
         except _DAMAGE as error:

@@ -44,7 +44,7 @@ class RuleForm(PageForm):
     properties = NamesField(
         label=_("With the same"), known="known-properties", help_text=_("Like merchant or city.")
     )
-    scope = forms.ChoiceField(label=_("For"), choices=WatchRule.Scope.choices, required=False)
+    scope = forms.ChoiceField(label=_("Counted per"), choices=WatchRule.Scope.choices, required=False)
     count = forms.IntegerField(label=_("How many times"), min_value=0, max_value=10_000, required=False)
     amount = forms.IntegerField(label=_("Within"), min_value=1, max_value=50_000)
     unit = forms.ChoiceField(

@@ -49,6 +49,11 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"^\+?[\d\s\-]{8,20}$")
 
 
+def key_words(key: str) -> str:
+    """Return what people call a property."""
+    return str(KEYS.get(key, key.replace("_", " ")))
+
+
 def masks_of(names: Iterable[str]) -> Masks:
     """Return {(event, key): sensitivity} of all that is not plain among these events; one query."""
     rows = EventProperty.objects.filter(event__name__in=set(names)).exclude(sensitivity=Sensitivity.NONE)
@@ -72,7 +77,7 @@ def shown_properties(
             text = _amount(value, currency)
         else:
             text = shown_value(value, kind)
-        pairs.append((str(KEYS.get(key, key.replace("_", " "))), text))
+        pairs.append((key_words(key), text))
         if len(pairs) == most:
             break
     return pairs

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from notifyhub.customers.models import Alert, WatchRule
+from notifyhub.customers.services.events.showing import key_words
 from notifyhub.customers.words import event_words
 
 Kind = WatchRule.Kind
@@ -18,6 +19,10 @@ def names_in_words(names: Sequence[str]) -> str:
     """Return the events of a list in words."""
     quoted = [f"“{event_words(name)}”" for name in names]
     return _(" or ").join(quoted) or "…"
+
+
+def _keys_in_words(keys: Sequence[str]) -> str:
+    return _(", ").join(key_words(key).lower() for key in keys)
 
 
 def span_in_words(minutes: int) -> str:
@@ -38,7 +43,7 @@ def rule_sentence(facts: Mapping[str, Any]) -> str:
         "span": span_in_words(facts["minutes"]),
         "n": facts["count"],
         "whose": _("the same order") if facts["scope"] == "order" else _("the same customer"),
-        "equal": _(", ").join(facts["properties"]),
+        "equal": _keys_in_words(facts["properties"]),
     }
     match facts["kind"]:
         case Kind.TWICE if facts["properties"]:
@@ -103,7 +108,7 @@ def alert_sentence(alert: Alert) -> str:
         "second": names_in_words(facts["second"]),
         "span": span_in_words(facts["minutes"]),
         "group": alert.group,
-        "equal": _(", ").join(facts["properties"]),
+        "equal": _keys_in_words(facts["properties"]),
     }
     pattern = _BURST if facts["kind"] == Kind.BURST else _ALERTS[facts["kind"], facts["scope"]]
     return str(pattern % words)

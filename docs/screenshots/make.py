@@ -38,6 +38,9 @@ SHOTS = [
         lambda page: first(page, "/admin/campaigns/campaign/?all="),
     ),
     ("customer", "zhouning", "en", 1440, False, lambda page: first(page, "/admin/customers/customer/")),
+    ("schedules", "linxia", "zh-hans", 1440, False, "/admin/reminders/reminderrule/schedules/"),
+    ("rule", "linxia", "en", 1440, False, lambda page: first(page, "/admin/reminders/reminderrule/")),
+    ("alert", "zhouning", "zh-hans", 1440, False, lambda page: first(page, "/admin/customers/alert/")),
     ("operations", "sunhao", "en", 1440, False, "/admin/operations/"),
     ("phone", "zhouning", "zh-hans", 390, False, "/admin/feedback/case/?view=all"),
 ]

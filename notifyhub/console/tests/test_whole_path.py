@@ -228,5 +228,7 @@ def test_who_unsubscribes_by_the_link_is_left_out_of_the_next_campaign(house: Ho
 def test_the_house_is_well_and_its_trail_unbroken(house: House, sent: Sent) -> None:
     report = json.loads(house.manage("doctor", "--json"))
     assert report["ok"], report
-    assert {check["level"] for name, check in report["checks"].items() if name != "unknown"} <= {"ok"}, report
+    # A mail stays in doubt after the kills before, and next year's holidays are known only when they are.
+    watched = report["checks"].keys() - {"unknown", "calendar"}
+    assert {report["checks"][name]["level"] for name in watched} <= {"ok"}, report
     assert re.match(r"\d+ entries hold", house.manage("verify_audit"))

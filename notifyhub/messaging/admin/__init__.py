@@ -2,7 +2,6 @@
 
 from notifyhub.messaging.admin import (
     accounts,
-    digests,
     dispatches,
     ledger,
     policies,
@@ -11,4 +10,4 @@ from notifyhub.messaging.admin import (
     templates,
 )
 
-__all__ = ["accounts", "digests", "dispatches", "ledger", "policies", "replies", "senders", "templates"]
+__all__ = ["accounts", "dispatches", "ledger", "policies", "replies", "senders", "templates"]

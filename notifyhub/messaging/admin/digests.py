@@ -1,18 +1,17 @@
-"""What staff do with what waits on a customer's page; each view calls one service and goes back there."""
+"""What staff do with what waits on a customer's page; each view calls one service and goes back there.
 
-from typing import Any
+There is no list of its own: what waits is on its customer's page, what went is on its digest's.
+"""
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from notifyhub.core.admin import LedgerAdmin, PageMixin
+from notifyhub.core.admin import PageMixin
 from notifyhub.core.errors import Refused
 from notifyhub.customers.models import Customer, Topic
-from notifyhub.messaging.models import DigestItem
 from notifyhub.messaging.services.digests.hand import drop_waiting, send_waiting_now
 from notifyhub.messaging.services.digests.wishes import STAFF, set_wish
 
@@ -83,26 +82,5 @@ class ChangeWish(Act):
         return _("Nothing to change.")
 
 
-@admin.register(DigestItem)
-class DigestItemAdmin(LedgerAdmin):
-    """No list of its own: what waits is on its customer's page, what went is on its digest's."""
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return redirect("admin:messaging_delivery_changelist")
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        return redirect("admin:messaging_delivery_changelist")
-
-    def get_urls(self) -> list[Any]:
-        def page(route: str, view: Any, name: str) -> Any:
-            bound = self.admin_site.admin_view(view.as_view(model_admin=self))
-            return path(f"<int:pk>/{route}/", bound, name=f"messaging_digest_{name}")
-
-        return [
-            page("send", SendNow, "send"),
-            page("drop", Drop, "drop"),
-            page("wish", ChangeWish, "wish"),
-            *super().get_urls(),
-        ]
+# By the end of their addresses.
+ACTS = {"send": SendNow, "drop": Drop, "wish": ChangeWish}

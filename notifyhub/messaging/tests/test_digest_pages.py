@@ -48,11 +48,11 @@ def test_the_customers_page_shows_what_waits_and_sends_it_now(agent: Client) -> 
     assert "order:A2" in shown
     assert "Send now" in shown
     ids = ",".join(str(pk) for pk in DigestItem.objects.values_list("pk", flat=True))
-    agent.post(reverse("admin:messaging_digest_send", args=[ann.pk]), {"items": ids})
+    agent.post(reverse("admin:messaging_delivery_send", args=[ann.pk]), {"items": ids})
     assert len(digests()) == 1
     assert set(DigestItem.objects.values_list("state", flat=True)) == {State.GATHERED}
     assert AuditEntry.objects.filter(verb="send_digest_now").count() == 1
-    answer = agent.post(reverse("admin:messaging_digest_send", args=[ann.pk]), {"items": ids}, follow=True)
+    answer = agent.post(reverse("admin:messaging_delivery_send", args=[ann.pk]), {"items": ids}, follow=True)
     assert "Nothing of this waits any more" in answer.content.decode()
     assert len(digests()) == 1
 
@@ -60,7 +60,7 @@ def test_the_customers_page_shows_what_waits_and_sends_it_now(agent: Client) -> 
 def test_one_is_dropped_and_its_page_says_so(agent: Client) -> None:
     ann, _version = one_waiting("A1", "A2")
     item = DigestItem.objects.get(subject_ref="order:A1")
-    agent.post(reverse("admin:messaging_digest_drop", args=[ann.pk]), {"items": str(item.pk)})
+    agent.post(reverse("admin:messaging_delivery_drop", args=[ann.pk]), {"items": str(item.pk)})
     item.refresh_from_db()
     assert (item.state, item.reason) == (State.DROPPED, "by_staff")
     assert AuditEntry.objects.filter(verb="drop_waiting_messages").count() == 1
@@ -74,7 +74,9 @@ def test_nobody_drops_what_belongs_to_somebody_else(agent: Client) -> None:
     (bob,) = make_recipients("bob@mail.example")
     ids = str(DigestItem.objects.get().pk)
     for act in ("drop", "send"):
-        agent.post(reverse(f"admin:messaging_digest_{act}", args=[bob.pk]), {"items": f"{ids},x,99999999999"})
+        agent.post(
+            reverse(f"admin:messaging_delivery_{act}", args=[bob.pk]), {"items": f"{ids},x,99999999999"}
+        )
     assert DigestItem.objects.get().state == State.WAITING
 
 
@@ -83,8 +85,8 @@ def test_who_only_reads_sees_no_buttons_and_may_not_act(client: Client) -> None:
     client.force_login(make_user(role="analyst"))
     assert "Send now" not in panel(client, ann)
     for act in ("drop", "send", "wish"):
-        assert client.post(reverse(f"admin:messaging_digest_{act}", args=[ann.pk])).status_code == 403
-        assert client.get(reverse(f"admin:messaging_digest_{act}", args=[ann.pk])).status_code in (403, 405)
+        assert client.post(reverse(f"admin:messaging_delivery_{act}", args=[ann.pk])).status_code == 403
+        assert client.get(reverse(f"admin:messaging_delivery_{act}", args=[ann.pk])).status_code in (403, 405)
 
 
 def test_the_gathered_and_the_digest_name_each_other(
@@ -147,7 +149,9 @@ def test_a_customers_wish_decides_and_is_written_down(agent: Client) -> None:
     topic = version.template.topic
     assert topic is not None
     ann, bob = make_recipients("ann@mail.example", "bob@mail.example")
-    agent.post(reverse("admin:messaging_digest_wish", args=[ann.pk]), {"topic": topic.pk, "wish": "at_once"})
+    agent.post(
+        reverse("admin:messaging_delivery_wish", args=[ann.pk]), {"topic": topic.pk, "wish": "at_once"}
+    )
     set_wish(customer_id=bob.pk, topic=topic, wish="week", source="unsubscribe_page")
     assert states(tell(version, [ann, bob], ["A1", "B1"])) == {"planned": 1, "gathered": 1}
     (item,) = DigestItem.objects.all()
@@ -174,11 +178,11 @@ def test_a_wish_gathers_nothing_of_a_template_that_never_gathers() -> None:
 @pytest.mark.parametrize("data", [{}, {"topic": "x"}, {"topic": "0"}, {"topic": "99999999999999999999"}])
 def test_nonsense_as_a_wish_is_refused(agent: Client, data: dict[str, str]) -> None:
     (ann,) = make_recipients("ann@mail.example")
-    answer = agent.post(reverse("admin:messaging_digest_wish", args=[ann.pk]), data, follow=True)
+    answer = agent.post(reverse("admin:messaging_delivery_wish", args=[ann.pk]), data, follow=True)
     assert answer.status_code == 200
     assert "Choose a topic." in answer.content.decode()
     topic = make_topic("informational-topic", "informational")
-    agent.post(reverse("admin:messaging_digest_wish", args=[ann.pk]), {"topic": topic.pk, "wish": "yearly"})
+    agent.post(reverse("admin:messaging_delivery_wish", args=[ann.pk]), {"topic": topic.pk, "wish": "yearly"})
     assert not DigestWish.objects.exists()
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from notifyhub.core.admin import LedgerAdmin
+from notifyhub.messaging.admin import digests
 from notifyhub.messaging.admin.ledger.listing import CustomerMessages, MessageList
 from notifyhub.messaging.admin.ledger.message import MailFrame, MessagePage, MessagePanel
 from notifyhub.messaging.admin.ledger.sandbox import SandboxPage, SandboxReply
@@ -41,5 +42,6 @@ class DeliveryAdmin(LedgerAdmin):
             page("<str:reference>/reply/", SandboxReply, "reply"),
             page("<str:reference>/mail/", MailFrame, "mail"),
             page("<str:reference>/panel/<slug:name>/", MessagePanel, "panel"),
+            *(page(f"waiting/<int:pk>/{name}/", view, name) for name, view in digests.ACTS.items()),
             *super().get_urls(),
         ]

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db import connection
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from notifyhub.core.admin import PageMixin, ServiceAdmin
+from notifyhub.core.admin import PageMixin, ServiceAdmin, SwitchPage
 from notifyhub.core.errors import Conflict, Refused
 from notifyhub.core.templatetags.nh import chip, number
 from notifyhub.customers.admin.views import posted
@@ -159,24 +159,12 @@ class TryRule(RulePage):
         return render(request, "customers/watch/tried.html", context, status=status)
 
 
-class SwitchRule(PageMixin):
+class SwitchRule(SwitchPage):
     """Activate, pause or archive by POST."""
 
     permission_required = "customers.change_watchrule"
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        get_object_or_404(WatchRule, pk=pk)
-        if verb not in SWITCHES:
-            raise Http404
-        service, done = SWITCHES[verb]
-        try:
-            service(rule_id=pk)
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-        else:
-            messages.success(request, done)
-        return redirect("admin:customers_watchrule_change", pk)
+    model = WatchRule
+    switches = SWITCHES
 
 
 @admin.register(WatchRule)

@@ -3,18 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, IntegerField, Min, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from notifyhub.core.admin import PageMixin, ServiceAdmin
-from notifyhub.core.errors import Refused
+from notifyhub.core.admin import ServiceAdmin, SwitchPage
 from notifyhub.core.templatetags.nh import number, when
 from notifyhub.reminders.admin.gallery import Gallery, MakeExample
 from notifyhub.reminders.admin.rules.live import CalendarPart, TextPart, TryPart, WordsPart
@@ -32,24 +30,12 @@ SWITCHES = {
 }
 
 
-class SwitchRule(PageMixin):
+class SwitchRule(SwitchPage):
     """Activate, pause or archive by POST."""
 
     permission_required = "reminders.change_reminderrule"
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        get_object_or_404(ReminderRule, pk=pk)
-        if verb not in SWITCHES:
-            raise Http404
-        service, done = SWITCHES[verb]
-        try:
-            service(rule_id=pk)
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-        else:
-            messages.success(request, done)
-        return redirect("admin:reminders_reminderrule_change", pk)
+    model = ReminderRule
+    switches = SWITCHES
 
 
 def _count(rows: Any) -> Any:

@@ -64,6 +64,13 @@ class TimelineEntry:
     url: str = ""
 
 
+class CaseSubject(NamedTuple):
+    """Whom and which order a case is about: the `obj` of the panels that lower apps show on its page."""
+
+    customer_id: int | None
+    order_number: str
+
+
 # `source(customer_id, before, limit, request)` returns entries older than `before`, newest first.
 TimelineSource = Callable[..., Sequence[TimelineEntry]]
 
@@ -193,6 +200,7 @@ customer_actions: Registry[Callable[[Any, Any], dict[str, Any] | None]] = Regist
 customer_timeline: Registry[TimelineSource] = Registry()
 subject_messages: Registry[SubjectMessages] = Registry()
 delivery_panels: Registry[Panel] = Registry()
+case_panels: Registry[Panel] = Registry()  # rendered with a CaseSubject
 navigation: Registry[NavItem] = Registry()
 search: Registry[Callable[[Any, str], Sequence[SearchHit]]] = Registry()
 dashboard_cards: Registry[DashboardCard] = Registry()

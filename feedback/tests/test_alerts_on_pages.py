@@ -95,11 +95,15 @@ def test_who_may_not_see_alerts_sees_no_card_and_nothing_is_asked_for_them(clien
 
 def test_the_operations_page_and_board_have_the_card_too(client: Client) -> None:
     client.force_login(make_user("operations"))
-    url = reverse("admin:console_card", args=["alerts_now"])
-    assert url in client.get(reverse("admin:console_operations")).content.decode()
-    assert url in client.get("/admin/?board=operations").content.decode()
+    page = reverse("admin:console_operations")
+    assert NONE in client.get(page).content.decode()
     raise_alerts(1)
-    assert "1 alert waits for somebody." in card(client, "alerts_now")
+    assert "1 alert waits for somebody." in client.get(page).content.decode()
+    assert "1 alert waits for somebody." in card(client, "operations")
+    client.force_login(make_user("administrator"))
+    with CaptureQueriesContext(connection) as captured:
+        assert "Open alerts" not in client.get(page).content.decode()
+    assert reads_alerts(captured) == 0
 
 
 def test_a_case_tells_open_alerts_about_its_customer_and_about_its_order(client: Client) -> None:

@@ -62,16 +62,20 @@ def case_panel(request: Any, subject: CaseSubject) -> str:
     return render_to_string("customers/watch/case_panel.html", context, request)
 
 
-def alerts_card(request: Any) -> str:
-    """Return how many alerts are open, and the newest of them; two queries, one where none is open."""
+def open_alerts() -> dict[str, Any]:
+    """Return how many alerts are open and the newest of them; two queries, one where none is open."""
     count = Alert.objects.open().count()
     newest = Alert.objects.open().select_related("rule").order_by("-pk")[:NEWEST] if count else []
-    context = {
+    return {
         "count": count,
         "rows": [(alert, alert_sentence(alert)) for alert in newest],
         "more": count > NEWEST,
     }
-    return render_to_string("customers/watch/card.html", context, request)
+
+
+def alerts_card(request: Any) -> str:
+    """Return the open alerts as a card."""
+    return render_to_string("customers/watch/card.html", open_alerts(), request)
 
 
 def resolve_alerts(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -119,20 +123,18 @@ def register() -> None:
         order=40,
     )
     registry.case_panels.register("alerts", Panel(title=_("Open alerts"), render=case_panel, permission=VIEW))
-    # Half the width beside other cards of service; on the operations board each card has a line.
-    for name, board, width in (("alerts", "service", 6), ("alerts_now", "operations", 12)):
-        registry.dashboard_cards.register(
-            name,
-            DashboardCard(
-                boards=(board,),
-                title=_("Open alerts"),
-                render=alerts_card,
-                width=width,
-                permission=VIEW,
-                refresh_seconds=30,
-            ),
-            order=110,
-        )
+    registry.dashboard_cards.register(
+        "alerts",
+        DashboardCard(
+            boards=("service",),
+            title=_("Open alerts"),
+            render=alerts_card,
+            width=6,
+            permission=VIEW,
+            refresh_seconds=30,
+        ),
+        order=110,
+    )
     registry.origins.register("watch", Origin(label=_("Alert"), resolve=resolve_alerts, permission=VIEW))
     registry.ticks.register(
         "watch_events", Tick(run=watch_events, every_seconds=5, label=_("Watch rules over events"))

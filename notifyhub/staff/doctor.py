@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from kombu import Connection
 
-from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
 from notifyhub.staff.services.calendars import default_calendar, years_entered
@@ -26,6 +25,7 @@ from notifyhub.staff.services.heartbeats import (
     is_slow,
     waiting_seconds,
 )
+from notifyhub.staff.services.rotation import encrypted_columns
 
 SAMPLE = 500
 # A canary leaves with the first tick, or one period after the last; a tick more until it is stamped.
@@ -201,10 +201,10 @@ def check_field_keys() -> Finding:
     """
     known = {item.partition(":")[0] for item in settings.FIELD_KEYS}
     used: set[str] = set()
-    for model in apps.get_models():
-        for field in model._meta.concrete_fields:
-            if isinstance(field, EncryptedTextField):
-                used |= _key_ids(model._meta.db_table, str(field.column), str(model._meta.pk.column))
+    for sealed in encrypted_columns().values():
+        meta = apps.get_model(sealed.model)._meta
+        column = str(meta.get_field(sealed.field).column)
+        used |= _key_ids(meta.db_table, column, sealed.oldest_by or str(meta.pk.column))
     missing = sorted(used - known)
     data = {"configured": sorted(known), "in_use": sorted(used), "missing": missing}
     if missing:

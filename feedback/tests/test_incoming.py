@@ -79,7 +79,7 @@ def test_the_list_of_replies_leads_to_the_case_for_who_may_read_cases(client: Cl
         reply(account, order_message(account), "Where is it?")
     listing = reverse("admin:messaging_inboundmessage_changelist")
     links = [
-        f'<a href="{reverse("admin:feedback_case_change", args=[case.pk])}">{case.number}</a>'
+        f'<a class="nh-link" href="{reverse("admin:feedback_case_change", args=[case.pk])}">{case.number}</a>'
         for case in Case.objects.all()
     ]
     client.force_login(make_agent())

@@ -72,7 +72,7 @@ class ReplyAdmin(LedgerAdmin):
         if reply.customer is None:
             return reply.masked or "—"
         where = reverse("admin:customers_customer_change", args=[reply.customer.pk])
-        return format_html('<a href="{}">{}</a> {}', where, str(reply.customer), reply.masked)
+        return format_html('<a class="nh-link" href="{}">{}</a> {}', where, str(reply.customer), reply.masked)
 
     @display(description=gettext_lazy("text"))
     def shown_text(self, reply: InboundMessage) -> str:
@@ -82,10 +82,16 @@ class ReplyAdmin(LedgerAdmin):
     def shown_meaning(self, reply: InboundMessage) -> SafeString | str:
         if reply.meaning not in TONES:
             where = getattr(reply, "taken_url", "")
-            return format_html('<a href="{}">{}</a>', where, reply.taken_id) if where else reply.taken_id
+            return (
+                format_html('<a class="nh-link" href="{}">{}</a>', where, reply.taken_id)
+                if where
+                else reply.taken_id
+            )
         return chip(reply.get_meaning_display(), *TONES[reply.meaning])
 
     @display(description=gettext_lazy("answers"))
     def shown_answers(self, reply: InboundMessage) -> str:
         where = message_url(reply)
-        return format_html('<a class="nh-mono" href="{}">{}</a>', where, reply.answers) if where else "—"
+        return (
+            format_html('<a class="nh-link nh-mono" href="{}">{}</a>', where, reply.answers) if where else "—"
+        )

@@ -15,6 +15,7 @@ from feedback.models import Case, CaseDraft, Category, Severity
 from feedback.models.flow import OPEN_STATES
 from feedback.services.channels import channel_choices
 from feedback.services.transitions import legal_triggers
+from notifyhub.core.registry import CaseSubject, case_panels
 from notifyhub.customers.models import ContactPoint, Hold, Order
 from notifyhub.messaging.services.ledger import messages_of
 from notifyhub.staff.models import User
@@ -188,6 +189,7 @@ class CustomerColumn(ServicePage):
         context["may_name"] = case.is_open and request.user.has_perms(
             ["feedback.change_case", "feedback.add_case"]
         )
+        context["panels"] = self.panels(case)
         if customer is not None:
             others = Case.objects.visible_to(request.user).filter(customer=customer).exclude(pk=case.pk)
             context |= {
@@ -202,3 +204,14 @@ class CustomerColumn(ServicePage):
                 .order_by("-created_at")[:5],
             }
         return render(request, "feedback/customer_column.html", context)
+
+    def panels(self, case: Case) -> list[tuple[Any, str]]:
+        """Return (title, body) of what other apps tell about the case's customer or order."""
+        if case.customer_id is None and not case.order_number:
+            return []
+        user, subject = self.request.user, CaseSubject(case.customer_id, case.order_number)
+        return [
+            (panel.title, panel.render(self.request, subject))
+            for panel in case_panels
+            if not panel.permission or user.has_perm(panel.permission)
+        ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from notifyhub.messaging.services.replies import take_replies
 from notifyhub.messaging.tests.kit.replies import gateway, last_reply, phone_of, push, sent_to
 from notifyhub.messaging.tests.kit.sending import drain, memory_account
 from notifyhub.staff.models import StaffNotice
+from notifyhub.staff.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 State = Case.State
@@ -69,6 +71,29 @@ def test_an_answer_about_an_order_opens_a_case_in_the_triage_queue() -> None:
     line = Interaction.objects.get()
     assert (line.body, line.direction, line.channel) == ("骑手一直没到，\n电话也不接", "in", "sms")
     assert (came.taken_kind, came.taken_id) == ("case", case.number)
+
+
+def test_the_list_of_replies_leads_to_the_case_for_who_may_read_cases(client: Client) -> None:
+    account = gateway()
+    for _n in range(3):
+        reply(account, order_message(account), "Where is it?")
+    listing = reverse("admin:messaging_inboundmessage_changelist")
+    links = [
+        f'<a class="nh-link" href="{reverse("admin:feedback_case_change", args=[case.pk])}">{case.number}</a>'
+        for case in Case.objects.all()
+    ]
+    client.force_login(make_agent())
+    with CaptureQueriesContext(connection) as captured:
+        page = client.get(listing).content.decode()
+    assert len(links) == 3
+    assert all(link in page for link in links)
+    assert sum('"feedback_case"."number" IN' in query["sql"] for query in captured.captured_queries) == 1
+    client.force_login(make_user("operations"))
+    with CaptureQueriesContext(connection) as captured:
+        page = client.get(listing).content.decode()
+    assert all(case.number in page for case in Case.objects.all())
+    assert not any(link in page for link in links)
+    assert not any('FROM "feedback_case"' in query["sql"] for query in captured.captured_queries)
 
 
 def test_many_replies_of_one_number_make_one_case_and_fill_no_thread() -> None:

@@ -5,14 +5,15 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from notifyhub.console.operations import operations, troubles
+from notifyhub.console.operations import alerts_for, operations, troubles
 from notifyhub.core import registry
 from notifyhub.core.registry import DashboardCard, NavItem
 
 
 def operations_card(request: Any) -> str:
     """Return the operations page as one card."""
-    return render_to_string("console/operations/body.html", {**operations(), "may_act": False}, request)
+    context = {**operations(), **alerts_for(request), "may_act": False}
+    return render_to_string("console/operations/body.html", context, request)
 
 
 def register() -> None:

@@ -64,6 +64,13 @@ class TimelineEntry:
     url: str = ""
 
 
+class CaseSubject(NamedTuple):
+    """Whom and which order a case is about: the `obj` of the panels that lower apps show on its page."""
+
+    customer_id: int | None
+    order_number: str
+
+
 # `source(customer_id, before, limit, request)` returns entries older than `before`, newest first.
 TimelineSource = Callable[..., Sequence[TimelineEntry]]
 
@@ -158,6 +165,24 @@ class PersonalData:
     erase: Callable[[int], int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SealedColumn:
+    """How a column of ciphertext is encrypted again under a new key.
+
+    Each `EncryptedTextField` is known without an entry; an entry tells of other columns, or says more.
+    `at_once` rows are read together; `key_field` names the column beside it that says the key; `oldest_by`
+    orders the rows by age where the primary key does not. One that does not rotate keeps its key until its
+    rows are deleted.
+    """
+
+    model: str  # label, "app_label.Model"
+    field: str
+    at_once: int = 1000
+    key_field: str = ""
+    oldest_by: str = ""
+    rotates: bool = True
+
+
 class PlannedSend(NamedTuple):
     """One sending that starts, or started, at a time: an entry of the calendar."""
 
@@ -193,6 +218,7 @@ customer_actions: Registry[Callable[[Any, Any], dict[str, Any] | None]] = Regist
 customer_timeline: Registry[TimelineSource] = Registry()
 subject_messages: Registry[SubjectMessages] = Registry()
 delivery_panels: Registry[Panel] = Registry()
+case_panels: Registry[Panel] = Registry()  # rendered with a CaseSubject
 navigation: Registry[NavItem] = Registry()
 search: Registry[Callable[[Any, str], Sequence[SearchHit]]] = Registry()
 dashboard_cards: Registry[DashboardCard] = Registry()
@@ -202,6 +228,7 @@ doctor_checks: Registry[Callable[[], Finding]] = Registry()
 demo_loaders: Registry[Callable[[Callable[[str], None]], None]] = Registry()
 ticks: Registry[Tick] = Registry()
 personal_data: Registry[PersonalData] = Registry()  # by model label, "app_label.Model"
+sealed_columns: Registry[SealedColumn] = Registry()  # by "app_label.Model.field"
 segment_fields: Registry[SegmentField] = Registry()
 planned_sends: Registry[Callable[[datetime, datetime], Sequence[PlannedSend]]] = Registry()
 # HTML that an app adds to every page of the console (the quick log's dialog), by request; "" for nothing.

@@ -34,7 +34,6 @@ WORDS = {
     "import_events": _("Imported events"),
     "finish_event_import": _("Finished an import of events"),
     "update_portrait_thresholds": _("Changed the thresholds of the portraits"),
-    "rotate_field_keys": _("Rotated the field keys"),
 }
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from notifyhub.core.registry import PersonalData, personal_data
+from notifyhub.core.registry import PersonalData, SealedColumn, personal_data, sealed_columns
 from notifyhub.customers.models import (
     AlertEvent,
     Alias,
@@ -173,6 +173,10 @@ def register() -> None:
         # Copies of events, which are exported as such.
         "WatchSighting": (lambda customer_id: [], _deleter(WatchSighting)),
     }
+    contacts = SealedColumn(model="customers.ContactPoint", field="value", key_field="key_id")
+    sealed_columns.register("customers.ContactPoint.value", contacts)
+    told = SealedColumn(model="customers.ParkedEvent", field="sealed", at_once=200)
+    sealed_columns.register("customers.ParkedEvent.sealed", told)
     parked = PersonalData(export=export_parked, erase=erase_parked)
     personal_data.register("customers.ParkedEvent", parked, order=10)
     aliases = PersonalData(export=export_aliases, erase=_deleter(Alias))

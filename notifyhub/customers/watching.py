@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core import registry
 from notifyhub.core.doorbell import ring
-from notifyhub.core.registry import NavItem, Origin, Panel, Tick
+from notifyhub.core.registry import CaseSubject, DashboardCard, NavItem, Origin, Panel, Tick
 from notifyhub.customers.models import Alert, WatchRule
 from notifyhub.customers.services.watch.following import watch_events
 from notifyhub.customers.services.watch.retention import forget_watch
@@ -19,6 +20,8 @@ from notifyhub.customers.tasks import watch_at_once_task
 from notifyhub.staff.verbs import VERBS
 
 SHOWN = 5
+NEWEST = 3
+VIEW = "customers.view_alert"
 # A larger batch is read by its turn anyway, seconds later.
 AT_ONCE = 500
 WORDS = {
@@ -41,10 +44,38 @@ def open_badge(request: Any) -> int | None:
 
 def alerts_panel(request: Any, customer: Any) -> str:
     """Return the alerts that this customer's events are part of, open ones first."""
-    alerts = Alert.objects.about(customer.pk).select_related("rule").order_by("-pk")
-    rows = sorted(alerts[:SHOWN], key=lambda alert: alert.state != Alert.State.OPEN)
-    context = {"rows": [(alert, alert_sentence(alert)) for alert in rows]}
+    closed = ExpressionWrapper(~Q(state=Alert.State.OPEN), output_field=BooleanField())
+    alerts = Alert.objects.about(customer.pk).select_related("rule").order_by(closed, "-pk")
+    context = {"rows": [(alert, alert_sentence(alert)) for alert in alerts[:SHOWN]]}
     return render_to_string("customers/watch/panel.html", context, request)
+
+
+def case_panel(request: Any, subject: CaseSubject) -> str:
+    """Return the open alerts about the customer or the order of a case; one query."""
+    alerts = Alert.objects.open().about(subject.customer_id, subject.order_number)
+    found = list(alerts.select_related("rule").order_by("-pk")[: SHOWN + 1])
+    context = {
+        "rows": [(alert, alert_sentence(alert)) for alert in found[:SHOWN]],
+        "more": len(found) > SHOWN,
+        "by_order": bool(subject.order_number),
+    }
+    return render_to_string("customers/watch/case_panel.html", context, request)
+
+
+def open_alerts() -> dict[str, Any]:
+    """Return how many alerts are open and the newest of them; two queries, one where none is open."""
+    count = Alert.objects.open().count()
+    newest = Alert.objects.open().select_related("rule").order_by("-pk")[:NEWEST] if count else []
+    return {
+        "count": count,
+        "rows": [(alert, alert_sentence(alert)) for alert in newest],
+        "more": count > NEWEST,
+    }
+
+
+def alerts_card(request: Any) -> str:
+    """Return the open alerts as a card."""
+    return render_to_string("customers/watch/card.html", open_alerts(), request)
 
 
 def resolve_alerts(ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -88,12 +119,23 @@ def register() -> None:
         )
     registry.customer_panels.register(
         "alerts",
-        Panel(title=_("Alerts"), render=alerts_panel, permission="customers.view_alert", column="left"),
+        Panel(title=_("Alerts"), render=alerts_panel, permission=VIEW, column="left"),
         order=40,
     )
-    registry.origins.register(
-        "watch", Origin(label=_("Alert"), resolve=resolve_alerts, permission="customers.view_alert")
+    registry.case_panels.register("alerts", Panel(title=_("Open alerts"), render=case_panel, permission=VIEW))
+    registry.dashboard_cards.register(
+        "alerts",
+        DashboardCard(
+            boards=("service",),
+            title=_("Open alerts"),
+            render=alerts_card,
+            width=6,
+            permission=VIEW,
+            refresh_seconds=30,
+        ),
+        order=110,
     )
+    registry.origins.register("watch", Origin(label=_("Alert"), resolve=resolve_alerts, permission=VIEW))
     registry.ticks.register(
         "watch_events", Tick(run=watch_events, every_seconds=5, label=_("Watch rules over events"))
     )

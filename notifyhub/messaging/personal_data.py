@@ -6,9 +6,10 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from notifyhub.core.registry import PersonalData, personal_data
+from notifyhub.core.registry import PersonalData, SealedColumn, personal_data, sealed_columns
 from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.models import (
+    Attachment,
     Delivery,
     DigestItem,
     DigestWish,
@@ -16,6 +17,7 @@ from notifyhub.messaging.models import (
     Dispatch,
     DispatchItem,
     InboundMessage,
+    MessageCopy,
     SendCount,
 )
 from notifyhub.messaging.rendering.variables import masked
@@ -154,6 +156,12 @@ def erase_present_wishes(customer_id: int) -> int:
 
 def register() -> None:
     """Hand the handlers to the registry."""
+    # Up to 5 MB each.
+    files = SealedColumn(model=Attachment._meta.label, field="content", at_once=5)
+    sealed_columns.register("messaging.Attachment.content", files)
+    # Append-only, by far the largest, and deleted after their time: to write each again would double them.
+    copies = SealedColumn(model=MessageCopy._meta.label, field="payload", oldest_by="at", rotates=False)
+    sealed_columns.register("messaging.MessageCopy.payload", copies)
     personal_data.register(
         DispatchItem._meta.label, PersonalData(export=export_items, erase=erase_items), order=60
     )

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from kombu import Connection
 
-from notifyhub.core.fields import EncryptedTextField
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
 from notifyhub.staff.services.calendars import default_calendar, years_entered
@@ -26,6 +25,7 @@ from notifyhub.staff.services.heartbeats import (
     is_slow,
     waiting_seconds,
 )
+from notifyhub.staff.services.rotation import encrypted_columns
 
 SAMPLE = 500
 # A canary leaves with the first tick, or one period after the last; a tick more until it is stamped.
@@ -200,11 +200,7 @@ def check_field_keys() -> Finding:
     Looks at the oldest and the newest rows of each encrypted column: rotation moves in that order.
     """
     known = {item.partition(":")[0] for item in settings.FIELD_KEYS}
-    used: set[str] = set()
-    for model in apps.get_models():
-        for field in model._meta.concrete_fields:
-            if isinstance(field, EncryptedTextField):
-                used |= _key_ids(model._meta.db_table, str(field.column), str(model._meta.pk.column))
+    used = _key_ids()
     missing = sorted(used - known)
     data = {"configured": sorted(known), "in_use": sorted(used), "missing": missing}
     if missing:
@@ -250,17 +246,22 @@ def check_calendar() -> Finding:
     return Finding(level="ok", message=_("Holidays are entered."), data={"missing": []})
 
 
-def _key_ids(table: str, column: str, key: str) -> set[str]:
-    quote = connection.ops.quote_name
-    ends = " UNION ALL ".join(
-        f"(SELECT {quote(column)} AS v FROM {quote(table)} WHERE {quote(column)} IS NOT NULL"
-        f" ORDER BY {quote(key)} {way} LIMIT {SAMPLE})"
-        for way in ("ASC", "DESC")
-    )
+def _key_ids() -> set[str]:
+    """Return the keys that the ends of all columns of ciphertext name, by one statement."""
+    quote, ends = connection.ops.quote_name, []
+    for sealed in encrypted_columns().values():
+        meta = apps.get_model(sealed.model)._meta
+        column = quote(str(meta.get_field(sealed.field).column))
+        key = quote(sealed.oldest_by or str(meta.pk.column))
+        ends += [
+            f"(SELECT substring({column} FROM 1 FOR 21) AS v FROM {quote(meta.db_table)}"
+            f" WHERE {column} IS NOT NULL ORDER BY {key} {way} LIMIT {SAMPLE})"
+            for way in ("ASC", "DESC")
+        ]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT substring(v FROM 2 FOR get_byte(v, 0)) FROM ({ends}) AS ends"
-            " WHERE octet_length(v) > 1"
+            "SELECT DISTINCT substring(v FROM 2 FOR get_byte(v, 0))"
+            f" FROM ({' UNION ALL '.join(ends)}) AS ends WHERE octet_length(v) > 1"
         )
         return {bytes(row[0]).decode("utf-8", "replace") for row in cursor.fetchall()}
 

@@ -18,6 +18,7 @@ VERBS: dict[str, Any] = {
     "update_role": _("Changed what a role may do"),
     "cancel_job": _("Cancelled a job"),
     "download_job_file": _("Downloaded a result file"),
+    "rotate_field_keys": _("Rotated the field keys"),
     "update_periodic_task": _("Changed a periodic task"),
     "create_periodic_task": _("Added a periodic task"),
     "activate_reminder_rule": _("Switched a reminder rule on"),

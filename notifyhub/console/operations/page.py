@@ -15,6 +15,8 @@ from notifyhub.console.operations.queues import read_queues
 from notifyhub.console.operations.reading import read_hour, rows
 from notifyhub.console.operations.workers import read_workers
 from notifyhub.core.registry import Finding, ticks
+from notifyhub.customers.watching import VIEW as ALERTS
+from notifyhub.customers.watching import open_alerts
 from notifyhub.messaging.services.doubt import Doubt, messages_in_doubt
 from notifyhub.messaging.services.halts import HaltLine, count_overdue, halts_in_force
 from notifyhub.messaging.services.halts.restored import JOB
@@ -162,3 +164,8 @@ def operations() -> dict[str, Any]:
         "parts": read_parts(halts),
         "review": f"{reverse('admin:messaging_delivery_changelist')}?kind=unknown&state=10",
     }
+
+
+def alerts_for(request: Any) -> dict[str, Any]:
+    """Return the open alerts of watch rules for who may see them; nothing is asked for anybody else."""
+    return {"alerts": open_alerts() if request.user.has_perm(ALERTS) else None}

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from notifyhub.console.operations.asking import look_up_now
-from notifyhub.console.operations.page import operations
+from notifyhub.console.operations.page import alerts_for, operations
 from notifyhub.console.operations.stopping import LIFT, PLACE, who_may_lift, words_of
 from notifyhub.core.errors import Refused
 from notifyhub.core.numbers import read_number
@@ -40,7 +40,7 @@ def _only(request: HttpRequest, *permissions: str) -> None:
 def _context(request: HttpRequest) -> dict[str, Any]:
     user: Any = request.user
     may_place, may_lift = user.has_perm(PLACE), user.has_perm(LIFT)
-    return {**operations(), "may_act": may_place, "may_lift": may_lift}
+    return {**operations(), **alerts_for(request), "may_act": may_place, "may_lift": may_lift}
 
 
 @never_cache

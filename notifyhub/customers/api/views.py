@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from notifyhub.core.problems import flat, problem
 from notifyhub.customers.api import schema as schema
 from notifyhub.customers.api import serializers as shapes
+from notifyhub.customers.api.finding import find_customer
 from notifyhub.customers.api.parsing import BoundedJSONParser
 from notifyhub.customers.api.reading import read_event
 from notifyhub.customers.models import Customer
@@ -92,10 +92,8 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, external_id: str) -> Response:
         """Return the customer with this number; one that was merged is answered with who it became."""
-        # PostgreSQL keeps no null character, so no number holds one.
-        row = None if "\x00" in external_id else _find(external_id)
-        if row is None or row.state == Customer.State.ERASED:
-            raise Http404
+        rows = Customer.objects.prefetch_related("contact_points", "consents__topic")
+        row = find_customer(external_id, rows=rows)
         return Response(shapes.CustomerSerializer(row).data)
 
 
@@ -183,11 +181,3 @@ def _audit_upsert(outcome: Outcome, _people: Any) -> None:
         unchanged=outcome.unchanged,
         ids=sorted(outcome.changed)[:100],
     )
-
-
-def _find(external_id: str) -> Customer | None:
-    rows = Customer.objects.prefetch_related("contact_points", "consents__topic")
-    row = rows.filter(external_id=external_id).first()
-    while row is not None and row.merged_into_id is not None:
-        row = rows.filter(pk=row.merged_into_id).first()
-    return row

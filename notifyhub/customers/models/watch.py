@@ -156,10 +156,14 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Keep those that wait for somebody."""
         return self.filter(state=Alert.State.OPEN)
 
-    def about(self, customer_id: int) -> "AlertQuerySet":
-        """Keep those that a customer's events are part of."""
-        rows = AlertEvent.objects.filter(customer_id=customer_id).values("alert_id")
-        return self.filter(pk__in=rows)
+    def about(self, customer_id: int | None, order_number: str = "") -> "AlertQuerySet":
+        """Keep those that a customer's events, or those of an order, are part of."""
+        said = Q(pk__in=[])
+        if customer_id is not None:
+            said |= Q(customer_id=customer_id)
+        if order_number:
+            said |= Q(order_number=order_number)
+        return self.filter(pk__in=AlertEvent.objects.filter(said).values("alert_id"))
 
 
 class Alert(models.Model):

@@ -18,6 +18,7 @@ from notifyhub.customers.models.consent import Channel
 from notifyhub.messaging.customer_page import message_url, shorten
 from notifyhub.messaging.looks import CHANNEL_ICONS
 from notifyhub.messaging.models import InboundMessage
+from notifyhub.messaging.services.ledger import links_for
 
 TONES = {"stop": ("orange", "unsubscribe"), "start": ("green", "notifications_active")}
 
@@ -43,6 +44,16 @@ class ReplyAdmin(LedgerAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
         return super().get_queryset(request).defer("contact", "customer__attributes")
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        # Where the replies of this page went is asked together, not once a row.
+        listing = super().get_changelist_instance(request)
+        replies = list(listing.result_list)
+        links = links_for(request.user, [(one.taken_kind, one.taken_id) for one in replies])
+        for one in replies:
+            one.taken_url = links.get((one.taken_kind, one.taken_id), "")
+        listing.result_list = replies
+        return listing
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -61,7 +72,7 @@ class ReplyAdmin(LedgerAdmin):
         if reply.customer is None:
             return reply.masked or "—"
         where = reverse("admin:customers_customer_change", args=[reply.customer.pk])
-        return format_html('<a href="{}">{}</a> {}', where, str(reply.customer), reply.masked)
+        return format_html('<a class="nh-link" href="{}">{}</a> {}', where, str(reply.customer), reply.masked)
 
     @display(description=gettext_lazy("text"))
     def shown_text(self, reply: InboundMessage) -> str:
@@ -70,10 +81,17 @@ class ReplyAdmin(LedgerAdmin):
     @display(description=gettext_lazy("Result"), ordering="meaning")
     def shown_meaning(self, reply: InboundMessage) -> SafeString | str:
         if reply.meaning not in TONES:
-            return reply.taken_id
+            where = getattr(reply, "taken_url", "")
+            return (
+                format_html('<a class="nh-link" href="{}">{}</a>', where, reply.taken_id)
+                if where
+                else reply.taken_id
+            )
         return chip(reply.get_meaning_display(), *TONES[reply.meaning])
 
     @display(description=gettext_lazy("answers"))
     def shown_answers(self, reply: InboundMessage) -> str:
         where = message_url(reply)
-        return format_html('<a class="nh-mono" href="{}">{}</a>', where, reply.answers) if where else "—"
+        return (
+            format_html('<a class="nh-link nh-mono" href="{}">{}</a>', where, reply.answers) if where else "—"
+        )

@@ -141,14 +141,12 @@ wanted AS (
     ) w GROUP BY step, channel, reason = ''
 ), made AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
-        epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-        step, watch, chained)
+        skipped, reasons, step, watch, chained)
     SELECT %(dispatch)s, g.channel, %(priority)s, s.lo, least(s.lo + s.size - 1, g.hi),
            statement_timestamp(),
            CASE WHEN g.sendable THEN s.lo - 1 ELSE g.hi END, CASE WHEN g.sendable THEN s.lo - 1 ELSE g.hi END,
            CASE WHEN g.sendable THEN 0 ELSE 2 END,
-           0, 0, '', 0, 0, CASE WHEN g.sendable THEN 0 ELSE g.n END, 0, 0, 0, 0, 0,
-           CASE WHEN g.sendable THEN '{{}}' ELSE g.reasons END,
+           CASE WHEN g.sendable THEN 0 ELSE g.n END, CASE WHEN g.sendable THEN '{{}}' ELSE g.reasons END,
            g.step, g.sendable AND g.step < %(last)s, TRUE
     FROM grouped g
     CROSS JOIN LATERAL (SELECT CASE WHEN g.sendable THEN {BATCH_ROWS} ELSE g.n END AS size) z

@@ -26,12 +26,11 @@ WHERE EXISTS (SELECT 1 FROM messaging_delivery d WHERE d.dispatch_id = w.id AND 
 
 # Rows that no batch will ever reach: a guard against our own mistakes, which must not lose a message.
 _ADOPT = """
-INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-    step, watch)
+INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, step,
+    watch)
 SELECT d.dispatch_id, d.channel, j.priority, min(d.id), max(d.id), array_agg(d.id ORDER BY d.id),
-       statement_timestamp(), min(d.id) - 1, min(d.id) - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}',
-       d.step, d.step + 1 < jsonb_array_length(j.chain)
+       statement_timestamp(), min(d.id) - 1, min(d.id) - 1, d.step,
+       d.step + 1 < jsonb_array_length(j.chain)
 FROM (SELECT dispatch_id, id, channel, step FROM messaging_delivery
       WHERE dispatch_id = %s AND state = 0 ORDER BY id LIMIT 500) d
 JOIN messaging_dispatch j ON j.id = d.dispatch_id

@@ -54,11 +54,10 @@ _EVENTS = f""", told AS (
 )"""
 
 _BATCHES = """
-INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-    waits_for, step, watch)
+INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, waits_for,
+    step, watch)
 SELECT %(dispatch)s, %(channel)s, %(priority)s, lo, least(lo + %(rows)s - 1, %(last)s), %(send_at)s,
-       lo - 1, lo - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(waits_for)s, %(step)s, %(watch)s
+       lo - 1, lo - 1, %(waits_for)s, %(step)s, %(watch)s
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(rows)s) AS lo
 """
 

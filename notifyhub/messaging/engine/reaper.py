@@ -65,11 +65,10 @@ WHERE t.id = %(batch)s
 """
 
 _SIDE = """
-INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-    step, watch, chained)
+INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to, step,
+    watch, chained)
 VALUES (%(dispatch)s, %(channel)s, %(priority)s, %(lo)s, %(hi)s, %(rows)s, %(due)s, %(lo)s - 1,
-    %(lo)s - 1, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', %(step)s, %(watch)s, %(chained)s)
+    %(lo)s - 1, %(step)s, %(watch)s, %(chained)s)
 """
 
 

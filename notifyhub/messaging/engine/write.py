@@ -94,12 +94,10 @@ WITH b AS (
     JOIN fence ON fence.id = c.batch_id WHERE c.copy IS NOT NULL
 ), sides AS (
     INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, ids, not_before, cursor, open_to,
-        state, epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred,
-        reasons, step, watch, chained, waits_for)
+        step, watch, chained, waits_for)
     SELECT fence.dispatch_id, fence.channel, fence.priority, s.ids[1], s.ids[array_upper(s.ids, 1)], s.ids,
            clock_timestamp() + make_interval(secs => s.delay), s.ids[1] - 1, s.ids[1] - 1,
-           0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', fence.step, fence.watch, fence.chained,
-           s.waits_for
+           fence.step, fence.watch, fence.chained, s.waits_for
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )
 SELECT fence.id, quick.commit, CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(

@@ -217,6 +217,7 @@ class Batch(models.Model):
 
     Everything up to `cursor` is settled; `cursor < id <= open_to` was opened for sending by the lease of
     `epoch`. Every write of a worker names its epoch, so a worker that lost its lease changes nothing.
+    The database has the defaults too: the engine makes batches by SQL and names only what differs.
     """
 
     class State(models.IntegerChoices):
@@ -231,25 +232,25 @@ class Batch(models.Model):
     hi = models.BigIntegerField(_("last"))
     ids = ArrayField(models.BigIntegerField(), null=True, verbose_name=_("side list"))
     not_before = models.DateTimeField(_("not before"))
-    state = models.SmallIntegerField(_("state"), choices=State, default=State.READY)
+    state = models.SmallIntegerField(_("state"), choices=State, default=State.READY, db_default=State.READY)
     cursor = models.BigIntegerField(_("settled up to"))
     open_to = models.BigIntegerField(_("opened up to"))
-    epoch = models.IntegerField(_("epoch"), default=0)
-    tries = models.SmallIntegerField(_("leases without progress"), default=0)
-    owner = models.CharField(_("owner"), max_length=120, blank=True)
+    epoch = models.IntegerField(_("epoch"), default=0, db_default=0)
+    tries = models.SmallIntegerField(_("leases without progress"), default=0, db_default=0)
+    owner = models.CharField(_("owner"), max_length=120, blank=True, default="", db_default="")
     lease_until = models.DateTimeField(_("leased until"), null=True)
     # What its last window went through: a message in doubt never changes its account.
     account_id = models.IntegerField(_("provider account"), null=True)
-    sent = models.IntegerField(_("handed over"), default=0)
-    failed = models.IntegerField(_("failed"), default=0)
-    skipped = models.IntegerField(_("skipped"), default=0)
-    unknown = models.IntegerField(_("unknown"), default=0)
-    delivered = models.IntegerField(_("delivered"), default=0)
-    expired = models.IntegerField(_("expired"), default=0)
-    cancelled = models.IntegerField(_("cancelled"), default=0)
+    sent = models.IntegerField(_("handed over"), default=0, db_default=0)
+    failed = models.IntegerField(_("failed"), default=0, db_default=0)
+    skipped = models.IntegerField(_("skipped"), default=0, db_default=0)
+    unknown = models.IntegerField(_("unknown"), default=0, db_default=0)
+    delivered = models.IntegerField(_("delivered"), default=0, db_default=0)
+    expired = models.IntegerField(_("expired"), default=0, db_default=0)
+    cancelled = models.IntegerField(_("cancelled"), default=0, db_default=0)
     gathered = models.IntegerField(_("gathered"), default=0, db_default=0)
-    reasons = models.JSONField(_("reasons"), default=dict)
-    deferred = models.IntegerField(_("put off"), default=0)
+    reasons = models.JSONField(_("reasons"), default=dict, db_default={})
+    deferred = models.IntegerField(_("put off"), default=0, db_default=0)
     # What its rows wait for until `not_before`, if it is not a retry: "quiet" hours.
     waits_for = models.CharField(_("waits for"), max_length=10, blank=True, default="", db_default="")
     step = models.SmallIntegerField(_("step"), default=0, db_default=0)

@@ -36,10 +36,9 @@ SELECT %(dispatch)s, 10000000 + row_number() OVER (ORDER BY k.customer_id), k.cu
        k.customer_id, 0, 'email', now() - interval '2 hours', now() - interval '2 hours', 20
 FROM customers_contactpoint k;
 INSERT INTO messaging_batch (dispatch_id, channel, priority, lo, hi, not_before, cursor, open_to, state,
-    epoch, tries, owner, sent, failed, skipped, unknown, delivered, expired, cancelled, deferred, reasons,
-    step, watch, check_at)
-SELECT %(dispatch)s, 'email', 1, lo, lo + 499, now(), lo + 499, lo + 499, 2, 0, 0, '', 500, 0, 0, 0, 0, 0, 0,
-       0, '{}', 0, TRUE, now() - interval '1 minute'
+    sent, watch, check_at)
+SELECT %(dispatch)s, 'email', 1, lo, lo + 499, now(), lo + 499, lo + 499, 2, 500, TRUE,
+       now() - interval '1 minute'
 FROM generate_series(10000001, 10000000 + %(people)s, 500) lo;
 INSERT INTO customers_consent (customer_id, topic_id, channel, decision, given_at)
 SELECT customer_id, topic_id, 'sms', 'in', now() FROM customers_consent;

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,6 +27,8 @@ class WishLine:
 
     topic: Topic
     wish: str
+    gathers: bool = True
+    changed_at: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -80,6 +83,21 @@ def wishes_of(*, customer_id: int, topics: Sequence[Topic] | None = None) -> lis
         WishLine(topic=topic, wish=wished.get(topic.pk, Wish.TEMPLATE))
         for topic in found
         if topic.pk in shown
+    ]
+
+
+def told_of(*, customer_id: int) -> list[WishLine]:
+    """Return each topic in use that may be gathered, or of which this customer told a wish; three queries."""
+    shown = set(gathering_topics())
+    told = {row.topic_id: row for row in DigestWish.objects.filter(customer_id=customer_id)}
+    return [
+        WishLine(
+            topic=topic,
+            wish=told[topic.pk].wish if topic.pk in told else Wish.TEMPLATE,
+            gathers=topic.pk in shown,
+            changed_at=told[topic.pk].changed_at if topic.pk in told else None,
+        )
+        for topic in Topic.objects.filter(pk__in=shown | set(told), active=True)
     ]
 
 

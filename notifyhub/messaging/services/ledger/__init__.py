@@ -7,6 +7,7 @@ go on.
 
 from notifyhub.messaging.services.ledger.lines import (
     MessageLine,
+    links_for,
     origin_for,
     read_lines,
     resolve_origins,
@@ -27,6 +28,7 @@ __all__ = [
     "MessageLine",
     "events_of",
     "find_message",
+    "links_for",
     "list_messages",
     "messages_about",
     "messages_of",

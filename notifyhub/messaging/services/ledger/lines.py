@@ -95,6 +95,21 @@ def resolve_origins(dispatches: Iterable[Dispatch]) -> dict[int, tuple[str, str]
     return found
 
 
+def links_for(viewer: Any, named: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the page of each (kind, id) that this viewer may open; at most one query a kind."""
+    by_kind: dict[str, set[str]] = {}
+    for kind, pk in named:
+        if kind and pk:
+            by_kind.setdefault(kind, set()).add(pk)
+    found: dict[tuple[str, str], str] = {}
+    for kind, ids in by_kind.items():
+        origin = origins.get(kind)
+        if origin is None or (origin.permission and not viewer.has_perm(origin.permission)):
+            continue
+        found |= {(kind, pk): url for pk, (_title, url) in origin.resolve(ids).items()}
+    return found
+
+
 def origin_for(viewer: Any, kind: str, found: tuple[str, str]) -> tuple[str, str]:
     """Return (title, url) as this viewer may read it: the kind alone where its page is closed to them."""
     origin = origins.get(kind)

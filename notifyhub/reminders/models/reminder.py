@@ -44,11 +44,18 @@ class Reminder(models.Model):
     occasion = models.ForeignKey(
         Occasion, models.CASCADE, related_name="reminders", verbose_name=_("occasion")
     )
-    rule = models.ForeignKey(ReminderRule, models.PROTECT, related_name="reminders", verbose_name=_("rule"))
+    # As in an occasion, the database checks neither of these two.
+    rule = models.ForeignKey(
+        ReminderRule,
+        models.PROTECT,
+        db_constraint=False,
+        related_name="reminders",
+        verbose_name=_("rule"),
+    )
     step = models.PositiveSmallIntegerField(_("step"))
     round = models.PositiveSmallIntegerField(_("round"), default=0)
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="reminders", verbose_name=_("customer")
+        Customer, models.CASCADE, db_constraint=False, related_name="reminders", verbose_name=_("customer")
     )
     subject_ref = models.CharField(_("subject"), max_length=80)
     occurrence = models.PositiveIntegerField(_("occurrence"), default=0)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from notifyhub.messaging.models import Attachment as StoredAttachment
 from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_url
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_urls
 from notifyhub.messaging.rendering.program import Filler
 from notifyhub.messaging.rendering.variables import TRAITS
 from notifyhub.messaging.services import copies
@@ -48,7 +48,7 @@ class _Frame:
     channel: str
     language: str
     program: Program
-    opt_out: bool
+    opt_out: Callable[[int], str] | None
     is_mail: bool
     links: CountedLinks | None
     fill: Filler
@@ -69,6 +69,7 @@ class Composer:
         self._identities: list[SenderIdentity] | None = None
         self._keys: dict[int, str] = {}
         self._frames: dict[tuple[int, str, str | None, type[Backend] | None], _Frame] = {}
+        self._ring = crypto.current_ring()
         self._everybody = settings.PRODUCTION or "*" in settings.ALLOW_RECIPIENTS
         self.policies = Policies()
         self._files = self._load_files()
@@ -132,7 +133,7 @@ class Composer:
         Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.
         """
         number = row["id"]
-        address = crypto.decrypt(row["contact"]) if row["contact"] is not None else ""
+        address = self._ring.decrypt(row["contact"]) if row["contact"] is not None else ""
         if not self._everybody and (backend is None or backend.real) and not allow_listed(address):
             raise NotAllowListed
         key = (row["dispatch_id"], row["channel"], row["locale"], backend)
@@ -140,8 +141,8 @@ class Composer:
         if frame is None:
             frame = self._frames[key] = self._frame(*key)
         headers: tuple[tuple[str, str], ...] = ()
-        if frame.opt_out:
-            link = unsubscribe_url(dispatch_id=frame.dispatch_id, delivery_id=number)
+        if frame.opt_out is not None:
+            link = frame.opt_out(number)
             variables = {**variables, UNSUBSCRIBE_VARIABLE: link}
             if frame.is_mail:
                 headers = (("List-Unsubscribe", f"<{link}>"), _ONE_CLICK)
@@ -174,6 +175,7 @@ class Composer:
             language=frame.language,
             rendered=rendered,
             variables=variables,
+            ring=self._ring,
         )
         return message, copy
 
@@ -196,7 +198,7 @@ class Composer:
             channel=channel,
             language=language,
             program=program,
-            opt_out=opt_out,
+            opt_out=unsubscribe_urls(dispatch.pk) if opt_out else None,
             is_mail=channel == Channel.EMAIL,
             links=CountedLinks(dispatch_id=dispatch.pk, blocks=dispatch.blocks, links=program.links)
             if counted

@@ -23,18 +23,28 @@ _DAY = "date '2000-01-01' + "
 
 # The time of the last stays until we know whether this one counts: a gap is measured to it. Nearly all
 # counters begin with this message: only what may have counted something before is told.
+#
+# The batches first, then the counters: a worker that lost its lease must not hold counters while it waits.
+# Unless all of them are still ours nothing is taken, and a row without a customer says so.
 _TAKE = f"""
-WITH taken AS (
+WITH ours AS MATERIALIZED (
+    SELECT t.id FROM messaging_batch t JOIN unnest(%(batches)s::bigint[], %(epochs)s::bigint[]) AS b(id, epoch)
+        ON t.id = b.id AND t.epoch = b.epoch
+    WHERE t.state = 1 ORDER BY t.id FOR UPDATE OF t
+), taken AS (
     INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
     SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
     FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
         AS w(customer_id, respect, day, used)
+    WHERE (SELECT count(*) FROM ours) = cardinality(%(batches)s::bigint[])
     ORDER BY w.customer_id, w.respect, w.day
     ON CONFLICT (customer_id, respect, day) DO UPDATE
     SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
     RETURNING t.customer_id, t.respect, t.used, t.at
 )
 SELECT customer_id, respect, used, CASE WHEN at <> %(at)s THEN at END FROM taken WHERE used > 1
+UNION ALL
+SELECT NULL, NULL, NULL, NULL WHERE (SELECT count(*) FROM ours) < cardinality(%(batches)s::bigint[])
 """
 
 # A second statement, since only a new snapshot shows what others committed while we waited for their locks.
@@ -52,26 +62,33 @@ CROSS JOIN LATERAL (
 ) n
 """
 
-# These rows are locked by us already, or are locked here in the same order.
+# What is given back is locked in the order of all. What was just taken is locked already.
+_LOCKED = """, locked AS MATERIALIZED (
+    SELECT c.customer_id, c.respect, c.day FROM w JOIN messaging_sendcount c
+        ON c.customer_id = w.customer_id AND c.respect = w.respect AND c.day = w.day
+        AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date
+    ORDER BY c.customer_id, c.respect, c.day FOR UPDATE OF c
+)"""
 _CORRECT = f"""
 WITH w AS (
     SELECT w.customer_id, w.respect, {_DAY} w."on" AS day, w.used, w.mine, w.at
     FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[],
                 %(mine)s::timestamptz[], %(at)s::timestamptz[])
         AS w(customer_id, respect, "on", used, mine, at)
-), locked AS MATERIALIZED (
-    SELECT c.customer_id, c.respect, c.day FROM w JOIN messaging_sendcount c
-        ON c.customer_id = w.customer_id AND c.respect = w.respect AND c.day = w.day
-        AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date
-    ORDER BY c.customer_id, c.respect, c.day FOR UPDATE OF c
-)
+){{locked}}
 UPDATE messaging_sendcount t
 SET used = greatest(t.used - w.used, 0),
     at = CASE WHEN w.at IS NOT NULL AND (w.mine IS NULL OR t.at = w.mine) THEN w.at ELSE t.at END
-FROM locked JOIN w USING (customer_id, respect, day)
-WHERE t.customer_id = locked.customer_id AND t.respect = locked.respect AND t.day = locked.day
+FROM {{rows}}
+WHERE t.customer_id = w.customer_id AND t.respect = w.respect AND t.day = w.day
   AND t.day >= %(oldest)s::date AND t.day <= %(newest)s::date
 """
+_CORRECT_OTHERS = _CORRECT.format(locked=_LOCKED, rows="locked JOIN w USING (customer_id, respect, day)")
+_CORRECT_OURS = _CORRECT.format(locked="", rows="w")
+
+
+class NotOurs(Exception):
+    """A batch of the window was taken away; nothing was counted."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,7 +111,7 @@ class Taken:
     before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Fresh:
     """What a message took whose counters had counted nothing before; written out only if it is given back."""
 
@@ -107,19 +124,26 @@ class _Fresh:
             yield Taken(customer_id=customer, respect=ask.respect, day=day, at=at)
 
 
-def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken] | Refusal]:
+def reserve(
+    claims: Sequence[Claim], *, moment: datetime, held: Sequence[tuple[int, int]] = ()
+) -> list[Iterable[Taken] | Refusal]:
     """Count these messages in their order; return what each took, or why it may not go.
 
     To be called in the transaction that opens their window. A message takes all it asks for or nothing.
+    `held` are the batches of the window, by id and epoch; they are locked, and NotOurs is raised if one was
+    taken away.
     """
     # Since when each counter matters.
     since: dict[CounterKey, int] = {}
     several: dict[CounterKey, int] = {}
+    shut = False
     for claim in claims:
         customer, day = claim.customer_id, claim.day.toordinal() - _EPOCH
         for ask in claim.asks:
             key = (customer, ask.respect, day)
             first = day - ask.days + 1
+            if ask.cap_day == 0 or ask.cap_days == 0:
+                shut = True
             if key in since:
                 several[key] = several.get(key, 1) + 1
                 first = min(first, since[key])
@@ -131,9 +155,12 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken
     lists = {"customer": Bigints(customers), "respect": Bigints(respects), "day": Bigints(days)}
     used = Bigints(several.get(key, 1) for key in keys) if several else Bigints([1] * len(keys))
     starts = Bigints([since[key] for key in keys])
+    batches, epochs = Bigints(one[0] for one in held), Bigints(one[1] for one in held)
     with prepared() as cursor:
-        cursor.execute(_TAKE, {**lists, "used": used, "at": moment})
+        cursor.execute(_TAKE, {**lists, "used": used, "at": moment, "batches": batches, "epochs": epochs})
         counted = cursor.fetchall()
+        if counted and counted[-1][0] is None:
+            raise NotOurs
         bounds = {
             "oldest": date.fromordinal(min(starts) + _EPOCH),
             "newest": date.fromordinal(max(days) + 1 + _EPOCH),
@@ -143,7 +170,7 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken
     # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
     known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key in several}
     closely = {key for key in keys if key[0] in known}
-    if any(ask.closed for claim in claims for ask in claim.asks):
+    if shut:
         known, closely = set(customers), set(keys)
     counts = _counts(closely, several, counted, moment)
     # Days before, and the day after for one who travelled west.
@@ -156,7 +183,8 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken
         _decide(claim, moment, counts, corrections) if claim.customer_id in known else _Fresh(claim, moment)
         for claim in claims
     ]
-    _correct([(*key, used, None, at) for key, (used, at) in sorted(corrections.items())])
+    rows = [(*key, used, None, at) for key, (used, at) in sorted(corrections.items())]
+    _correct(rows, statement=_CORRECT_OURS)
     return answers
 
 
@@ -220,16 +248,17 @@ def give_back(taken: Iterable[Taken]) -> None:
         entry[0] += 1
         if one.before is None or (entry[2] is not None and one.before < entry[2]):
             entry[2] = one.before
-    _correct([(*key, *entry) for key, entry in sorted(found.items())])
+    rows = [(*key, *entry) for key, entry in sorted(found.items())]
+    _correct(rows, statement=_CORRECT_OTHERS)
 
 
-def _correct(rows: list[tuple[Any, ...]]) -> None:
+def _correct(rows: list[tuple[Any, ...]], *, statement: str) -> None:
     """Write (customer, respect, day, how many less, if last at, last at) in that order."""
     if not rows:
         return
     with prepared() as cursor:
         cursor.execute(
-            _CORRECT,
+            statement,
             {
                 "customer": Bigints(row[0] for row in rows),
                 "respect": Bigints(row[1] for row in rows),

@@ -57,9 +57,7 @@ def count_in(plans: list[Plan]) -> None:
 
 def _count(plans: list[Plan]) -> list[tuple[Plan, Draft, Iterable[Taken] | Refusal]]:
     # The one re-send of a message in doubt was counted with its first try.
-    drafts = [
-        (plan, draft) for plan in plans for draft in plan.drafts if draft.row["mark"] not in IN_DOUBT
-    ]
+    drafts = [(plan, draft) for plan in plans for draft in plan.drafts if draft.row["mark"] not in IN_DOUBT]
     if not drafts:
         return []
     # One statement read the whole window, at one moment.
@@ -86,7 +84,12 @@ class _Claims:
     def of(self, draft: Draft) -> Claim:
         """Return what one message asks."""
         row, limits = draft.row, draft.limits
-        zone, person, subject, goes_on = row["time_zone"], row["person_id"], row["subject_ref"], row["goes_on"]
+        zone, person, subject, goes_on = (
+            row["time_zone"],
+            row["person_id"],
+            row["subject_ref"],
+            row["goes_on"],
+        )
         today = self._zones.get(zone)
         if today is None:
             today = self._zones[zone] = self._moment.astimezone(zone_of(zone)).date()

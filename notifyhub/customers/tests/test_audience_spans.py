@@ -62,10 +62,7 @@ class SpanTests(TestCase):
             )
         )
         sql, params = compile_audience(rule)
-        ids = [
-            one.pk
-            for one in Customer.objects.raw(f"SELECT c.* FROM customers_customer c WHERE {sql}", params)
-        ]
+        meant = Customer.objects.raw(f"SELECT c.* FROM customers_customer c WHERE {sql}", params)
         span = span_of(rule)
         if span is not None:
-            assert all(span[0] <= one <= span[1] for one in ids)
+            assert all(span[0] <= one.pk <= span[1] for one in meant)

@@ -16,8 +16,9 @@ from notifyhub.customers.services.traits.reading import trait_values
 from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.params import flat_params
+from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.models import Attachment as StoredAttachment
-from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
+from notifyhub.messaging.models import Dispatch, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
 from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_urls
@@ -29,6 +30,12 @@ from notifyhub.messaging.services.requests.attachments import open_attachment
 Row = dict[str, Any]
 # RFC 8058: both headers, and the address acts on POST only.
 _ONE_CLICK = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+
+_SENDER = ("name", "email", "reply_to", "signature")
+_IDENTITIES = """
+SELECT channel, classes::text[], from_name, from_email, reply_to, signature
+FROM messaging_senderidentity WHERE active ORDER BY id
+"""
 
 
 class NoContent(Exception):
@@ -66,7 +73,7 @@ class Composer:
     def __init__(self, dispatch_ids: Iterable[int]) -> None:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
         self._programs: dict[int, Program | RenderError] = {}
-        self._identities: list[SenderIdentity] | None = None
+        self._identities: list[tuple[Any, ...]] | None = None
         self._keys: dict[int, str] = {}
         self._frames: dict[tuple[int, str, str | None, type[Backend] | None], _Frame] = {}
         self._ring = crypto.current_ring()
@@ -190,7 +197,7 @@ class Composer:
         page = channel == Channel.EMAIL and backend is not None and backend.wants_page
         opt_out = dispatch.message_class != MessageClass.TRANSACTIONAL
         counted = opt_out and dispatch.template_version_id is not None
-        identity = self._sender(channel, dispatch.message_class)
+        sender = self._sender(channel, dispatch.message_class)
         wants_params = backend is not None and backend.wants_params
         return _Frame(
             dispatch_id=dispatch.pk,
@@ -204,8 +211,8 @@ class Composer:
             if counted
             else None,
             fill=program.filler(channel=channel, language=language, page=page),
-            signature=identity.signature if identity and channel == Channel.SMS else "",
-            sender=_sender_of(identity),
+            signature=sender.signature if channel == Channel.SMS else "",
+            sender=sender,
             host=urlsplit(settings.PUBLIC_URL).hostname or "",
             wants_params=wants_params,
             template=self._template_key(dispatch) if wants_params else "",
@@ -231,28 +238,15 @@ class Composer:
             self._keys[dispatch.pk] = (found or "") if version is not None else ""
         return self._keys[dispatch.pk]
 
-    def _sender(self, channel: str, message_class: str) -> SenderIdentity | None:
+    def _sender(self, channel: str, message_class: str) -> Sender:
         if self._identities is None:
-            self._identities = list(SenderIdentity.objects.filter(active=True).order_by("pk"))
-        return next(
-            (
-                one
-                for one in self._identities
-                if one.channel == channel and (not one.classes or message_class in one.classes)
-            ),
-            None,
-        )
-
-
-def _sender_of(identity: SenderIdentity | None) -> Sender:
-    if identity is None:
+            with prepared() as cursor:
+                cursor.execute(_IDENTITIES)
+                self._identities = cursor.fetchall()
+        for where, classes, *sender in self._identities:
+            if where == channel and (not classes or message_class in classes):
+                return Sender(**dict(zip(_SENDER, sender, strict=True)))
         return Sender()
-    return Sender(
-        name=identity.from_name,
-        email=identity.from_email,
-        reply_to=identity.reply_to,
-        signature=identity.signature,
-    )
 
 
 def _item_variables(row: Row) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def pack(
     language: str,
     rendered: Rendered,
     variables: dict[str, Any],
-    ring: crypto.Ring,
+    ring: crypto.Ring | None = None,
 ) -> bytes:
-    """Return the copy to keep beside a message, encrypted with `ring`: the text, or for mail its variables.
+    """Return the encrypted copy to keep beside a message: the text, or for mail its variables.
 
     What is secret is dots in it: no stored row can tell a login code.
     """
@@ -49,7 +49,7 @@ def pack(
         payload = {"subject": rendered.subject, "text": rendered.text}
         if rendered.html is not None:
             payload["html"] = rendered.html
-    return ring.encrypt(_to_json(payload))
+    return (ring or crypto.current_ring()).encrypt(_to_json(payload))
 
 
 def unpack_and_show(dispatch: Dispatch, delivery: Delivery) -> Rendered | None:

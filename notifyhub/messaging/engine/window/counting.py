@@ -16,6 +16,7 @@ from notifyhub.messaging.engine.write import BatchWrite, Verdict
 from notifyhub.messaging.models import Delivery
 
 State = Delivery.State
+_SENT = State.SENT.value
 
 _OURS = """
 SELECT t.id FROM messaging_batch t JOIN unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
@@ -84,12 +85,8 @@ class _Claims:
     def of(self, draft: Draft) -> Claim:
         """Return what one message asks."""
         row, limits = draft.row, draft.limits
-        zone, person, subject, goes_on = (
-            row["time_zone"],
-            row["person_id"],
-            row["subject_ref"],
-            row["goes_on"],
-        )
+        zone, person = row["time_zone"], row["person_id"]
+        subject, goes_on = row["subject_ref"], row["goes_on"]
         today = self._zones.get(zone)
         if today is None:
             today = self._zones[zone] = self._moment.astimezone(zone_of(zone)).date()
@@ -116,8 +113,12 @@ def uncount(drafts: list[Draft], verdicts: list[Verdict]) -> list[Draft]:
     return [
         draft
         for draft, verdict in zip(drafts, verdicts, strict=True)
-        if verdict.state in (State.FAILED, State.SKIPPED)
-        or (verdict.state == State.PLANNED and verdict.reason not in IN_DOUBT)
+        # Nearly all of them went out.
+        if verdict.state != _SENT
+        and (
+            verdict.state in (State.FAILED, State.SKIPPED)
+            or (verdict.state == State.PLANNED and verdict.reason not in IN_DOUBT)
+        )
     ]
 
 

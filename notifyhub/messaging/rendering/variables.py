@@ -12,7 +12,7 @@ from notifyhub.messaging.rendering.digest import ITEMS, MARK
 COLUMNS = ("name", "city", "external_id", "attributes", "tags")
 TRAITS = "traits"
 # What json.loads comes to once it has looked for blanks around a value.
-_scan = json.JSONDecoder().scan_once
+_scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 SECRET_PREFIX = "secret_"
 SECRET_LIST = "_secret"
 MASK = "••••"

@@ -157,5 +157,5 @@ def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -
         cursor.execute(statement, params)
         if not _names:
             # Whatever its batches, the statement has the same columns.
-            _names.extend(column[0] for column in cursor.description)
+            _names[:] = [column[0] for column in cursor.description]
         return [dict(zip(_names, row, strict=True)) for row in cursor.fetchall()]

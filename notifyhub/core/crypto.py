@@ -26,8 +26,11 @@ class Undecryptable(Exception):
     """The stored bytes name a key that is not configured, or were altered."""
 
 
-class _Ring(NamedTuple):
-    """The keys: ids, newest first; ciphers by stored id; what new values begin with; the hashing key."""
+class Ring(NamedTuple):
+    """The keys: ids, newest first; ciphers by stored id; what new values begin with; the hashing key.
+
+    Whoever has many values to read and write takes it once (`current_ring`) and not for each of them.
+    """
 
     order: list[str]
     ciphers: dict[bytes, AESGCM]
@@ -35,9 +38,24 @@ class _Ring(NamedTuple):
     newest: AESGCM
     index_key: bytes
 
+    def encrypt(self, text: str) -> bytes:
+        """Return `text` encrypted under the newest key; equal texts give different bytes."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self.head + nonce + self.newest.encrypt(nonce, text.encode(), None)
+
+    def decrypt(self, stored: bytes) -> str:
+        """Return the text behind `stored`; raise Undecryptable if its key is gone or it was altered."""
+        stored = bytes(stored)
+        try:
+            head = 1 + stored[0]
+            body = head + _NONCE_BYTES
+            return self.ciphers[stored[1:head]].decrypt(stored[head:body], stored[body:], None).decode()
+        except (KeyError, IndexError, InvalidTag, ValueError) as error:
+            raise Undecryptable("This value cannot be decrypted with the configured FIELD_KEYS.") from error
+
 
 @lru_cache(maxsize=8)
-def _parse(keys: tuple[str, ...]) -> _Ring:
+def _parse(keys: tuple[str, ...]) -> Ring:
     ciphers: dict[bytes, AESGCM] = {}
     order: list[str] = []
     raw = b""
@@ -57,16 +75,17 @@ def _parse(keys: tuple[str, ...]) -> _Ring:
         raise ImproperlyConfigured("FIELD_KEYS is empty.")
     index_key = hmac.new(raw, b"notifyhub blind index v1", hashlib.sha256).digest()
     newest = order[0].encode()
-    return _Ring(order, ciphers, bytes([len(newest)]) + newest, ciphers[newest], index_key)
+    return Ring(order, ciphers, bytes([len(newest)]) + newest, ciphers[newest], index_key)
 
 
-def _ring() -> _Ring:
+def current_ring() -> Ring:
+    """Return the keys as they are configured now."""
     return _parse(tuple(settings.FIELD_KEYS))
 
 
 def current_key_id() -> str:
     """Return the id of the key that encrypts new values."""
-    return _ring().order[0]
+    return current_ring().order[0]
 
 
 def key_id_of(stored: bytes) -> str:
@@ -77,21 +96,12 @@ def key_id_of(stored: bytes) -> str:
 
 def encrypt(text: str) -> bytes:
     """Return `text` encrypted under the newest key; equal texts give different bytes."""
-    ring = _ring()
-    nonce = os.urandom(_NONCE_BYTES)
-    return ring.head + nonce + ring.newest.encrypt(nonce, text.encode(), None)
+    return current_ring().encrypt(text)
 
 
 def decrypt(stored: bytes) -> str:
     """Return the text behind `stored`; raise Undecryptable if its key is gone or it was altered."""
-    stored = bytes(stored)
-    ciphers = _ring().ciphers
-    try:
-        head = 1 + stored[0]
-        body = head + _NONCE_BYTES
-        return ciphers[stored[1:head]].decrypt(stored[head:body], stored[body:], None).decode()
-    except (KeyError, IndexError, InvalidTag, ValueError) as error:
-        raise Undecryptable("This value cannot be decrypted with the configured FIELD_KEYS.") from error
+    return current_ring().decrypt(stored)
 
 
 def blind_index(value: str, *, purpose: str) -> bytes:
@@ -100,7 +110,7 @@ def blind_index(value: str, *, purpose: str) -> bytes:
     `purpose` separates the hashes of different facts: the whole phone number, its last seven digits.
     A keyed hash is needed since all 10^11 phone numbers are hashed in minutes without one.
     """
-    return hmac.digest(_ring().index_key, f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]
+    return hmac.digest(current_ring().index_key, f"{purpose}\x00{value}".encode(), "sha256")[:HASH_BYTES]
 
 
 def fingerprints() -> dict[str, str]:

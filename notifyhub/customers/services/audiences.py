@@ -8,15 +8,24 @@ A rule is {"all": true}, a condition {"field": f, "operator": o, "value": v}, or
 from contextvars import ContextVar
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
 from notifyhub.core.registry import segment_fields
+from notifyhub.customers.models import Segment
 
 MAX_DEPTH = 6
 MAX_CONDITIONS = 60
 
 Compiled = tuple[str, list[Any]]
+
+# Two looks at the index for each list.
+_SPAN = """
+SELECT min(m.first), max(m.last) FROM unnest(%s::bigint[]) AS s(id), LATERAL (
+    SELECT (SELECT min(customer_id) FROM customers_segmentmember WHERE segment_id = s.id) AS first,
+           (SELECT max(customer_id) FROM customers_segmentmember WHERE segment_id = s.id) AS last) m
+"""
 
 # The saved segments whose rules are being compiled around this one, so that none can contain itself.
 _inside: ContextVar[tuple[int, ...]] = ContextVar("segments_inside", default=())
@@ -42,6 +51,30 @@ def compile_saved(segment_id: int, name: str, rule: dict[str, Any]) -> Compiled:
     if segment_id in inside or len(inside) >= MAX_DEPTH:
         raise Refused(_("“%s” contains itself, or segments are nested too deeply.") % name)
     return compile_audience(rule, inside=(segment_id,))
+
+
+def span_of(rule: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the first and the last id that a rule which compiles can mean, or None if only the customers
+    themselves can tell. Lists tell: the ids of an import stand together, and nobody beside them need be read.
+    """
+    if rule.get("op") in ("and", "or"):
+        spans = [span_of(item) for item in rule["items"]]
+        known = [one for one in spans if one is not None]
+        if not known or (rule["op"] == "or" and len(known) < len(spans)):
+            return None
+        if rule["op"] == "and":
+            return max(one[0] for one in known), min(one[1] for one in known)
+        return min(one[0] for one in known), max(one[1] for one in known)
+    if rule.get("field") != "segment" or rule.get("operator") != "in":
+        return None
+    value = rule["value"]
+    ids = value if isinstance(value, list) else [value]
+    if Segment.objects.filter(pk__in=ids).exclude(kind=Segment.Kind.STATIC).exists():
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_SPAN, [ids])
+        first, last = cursor.fetchone()
+    return (first, last) if first is not None else (1, 0)
 
 
 def _compile(node: Any, depth: int, budget: list[int]) -> Compiled:

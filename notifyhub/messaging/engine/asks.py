@@ -10,6 +10,7 @@ from notifyhub.messaging.engine.respects import SUBJECT_DAYS, WEEK_DAYS, subject
 from notifyhub.messaging.models import Delivery
 
 Reason = Delivery.Reason
+_DUPLICATE = ("", "", Reason.DUPLICATE)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -52,22 +53,38 @@ class Count:
 def asks_of(limits: Limits, *, subject_ref: str, text: int | None, goes_on: bool = False) -> tuple[Ask, ...]:
     """Return what a message must keep to. One that goes on where an earlier step of its chain did not
     reach the customer is the same contact: only the caps count it again."""
-    asks = []
-    if text is not None and limits.duplicate_hours and not goes_on:
-        gap = timedelta(hours=limits.duplicate_hours)
-        # The day on which the last one may have been counted.
-        asks.append(Ask(respect=text, days=gap.days + 2, gap=gap, reasons=("", "", Reason.DUPLICATE)))
-    if subject_ref and limits.has_subject and not goes_on:
-        asks.append(
-            Ask(
-                respect=subject_respect(subject_ref),
-                days=SUBJECT_DAYS,
-                cap_days=limits.subject_max,
-                gap=timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None,
-                reasons=("", Reason.SUBJECT_MAX, Reason.SUBJECT_GAP),
-            )
-        )
-    return (*asks, *_of_caps(limits.caps))
+    others = other_asks(limits, subject_ref=subject_ref, goes_on=goes_on)
+    if text is None or not limits.duplicate_hours or goes_on:
+        return others
+    return (text_ask(text, hours=limits.duplicate_hours), *others)
+
+
+def text_ask(text: int, *, hours: int) -> Ask:
+    """Return that the same text must not go out twice within so many hours."""
+    gap, days = _gap_of(hours)
+    return Ask(respect=text, days=days, gap=gap, reasons=_DUPLICATE)
+
+
+def other_asks(limits: Limits, *, subject_ref: str, goes_on: bool = False) -> tuple[Ask, ...]:
+    """Return what a message must keep to whatever it says."""
+    caps = _of_caps(limits.caps)
+    if not subject_ref or not limits.has_subject or goes_on:
+        return caps
+    subject = Ask(
+        respect=subject_respect(subject_ref),
+        days=SUBJECT_DAYS,
+        cap_days=limits.subject_max,
+        gap=timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None,
+        reasons=("", Reason.SUBJECT_MAX, Reason.SUBJECT_GAP),
+    )
+    return (subject, *caps)
+
+
+@lru_cache(maxsize=64)
+def _gap_of(hours: int) -> tuple[timedelta, int]:
+    gap = timedelta(hours=hours)
+    # The day on which the last one may have been counted.
+    return gap, gap.days + 2
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +16,12 @@ from notifyhub.customers.services.traits.reading import trait_values
 from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.params import flat_params
+from notifyhub.messaging.engine.statements import prepared
 from notifyhub.messaging.models import Attachment as StoredAttachment
-from notifyhub.messaging.models import Dispatch, SenderIdentity, Template
+from notifyhub.messaging.models import Dispatch, Template
 from notifyhub.messaging.registry import item_variables
 from notifyhub.messaging.rendering import Program, RenderError, customer_variables, program_for
-from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_url
+from notifyhub.messaging.rendering.links import UNSUBSCRIBE_VARIABLE, CountedLinks, unsubscribe_urls
 from notifyhub.messaging.rendering.program import Filler
 from notifyhub.messaging.rendering.variables import TRAITS
 from notifyhub.messaging.services import copies
@@ -29,6 +30,12 @@ from notifyhub.messaging.services.requests.attachments import open_attachment
 Row = dict[str, Any]
 # RFC 8058: both headers, and the address acts on POST only.
 _ONE_CLICK = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+
+_SENDER = ("name", "email", "reply_to", "signature")
+_IDENTITIES = """
+SELECT channel, classes::text[], from_name, from_email, reply_to, signature
+FROM messaging_senderidentity WHERE active ORDER BY id
+"""
 
 
 class NoContent(Exception):
@@ -48,7 +55,7 @@ class _Frame:
     channel: str
     language: str
     program: Program
-    opt_out: bool
+    opt_out: Callable[[int], str] | None
     is_mail: bool
     links: CountedLinks | None
     fill: Filler
@@ -66,9 +73,10 @@ class Composer:
     def __init__(self, dispatch_ids: Iterable[int]) -> None:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
         self._programs: dict[int, Program | RenderError] = {}
-        self._identities: list[SenderIdentity] | None = None
+        self._identities: list[tuple[Any, ...]] | None = None
         self._keys: dict[int, str] = {}
         self._frames: dict[tuple[int, str, str | None, type[Backend] | None], _Frame] = {}
+        self._ring = crypto.current_ring()
         self._everybody = settings.PRODUCTION or "*" in settings.ALLOW_RECIPIENTS
         self.policies = Policies()
         self._files = self._load_files()
@@ -132,7 +140,7 @@ class Composer:
         Raises RenderError, NoContent or NotAllowListed: each is the failure of this one row.
         """
         number = row["id"]
-        address = crypto.decrypt(row["contact"]) if row["contact"] is not None else ""
+        address = self._ring.decrypt(row["contact"]) if row["contact"] is not None else ""
         if not self._everybody and (backend is None or backend.real) and not allow_listed(address):
             raise NotAllowListed
         key = (row["dispatch_id"], row["channel"], row["locale"], backend)
@@ -140,8 +148,8 @@ class Composer:
         if frame is None:
             frame = self._frames[key] = self._frame(*key)
         headers: tuple[tuple[str, str], ...] = ()
-        if frame.opt_out:
-            link = unsubscribe_url(dispatch_id=frame.dispatch_id, delivery_id=number)
+        if frame.opt_out is not None:
+            link = frame.opt_out(number)
             variables = {**variables, UNSUBSCRIBE_VARIABLE: link}
             if frame.is_mail:
                 headers = (("List-Unsubscribe", f"<{link}>"), _ONE_CLICK)
@@ -174,6 +182,7 @@ class Composer:
             language=frame.language,
             rendered=rendered,
             variables=variables,
+            ring=self._ring,
         )
         return message, copy
 
@@ -188,7 +197,7 @@ class Composer:
         page = channel == Channel.EMAIL and backend is not None and backend.wants_page
         opt_out = dispatch.message_class != MessageClass.TRANSACTIONAL
         counted = opt_out and dispatch.template_version_id is not None
-        identity = self._sender(channel, dispatch.message_class)
+        sender = self._sender(channel, dispatch.message_class)
         wants_params = backend is not None and backend.wants_params
         return _Frame(
             dispatch_id=dispatch.pk,
@@ -196,14 +205,14 @@ class Composer:
             channel=channel,
             language=language,
             program=program,
-            opt_out=opt_out,
+            opt_out=unsubscribe_urls(dispatch.pk) if opt_out else None,
             is_mail=channel == Channel.EMAIL,
             links=CountedLinks(dispatch_id=dispatch.pk, blocks=dispatch.blocks, links=program.links)
             if counted
             else None,
             fill=program.filler(channel=channel, language=language, page=page),
-            signature=identity.signature if identity and channel == Channel.SMS else "",
-            sender=_sender_of(identity),
+            signature=sender.signature if channel == Channel.SMS else "",
+            sender=sender,
             host=urlsplit(settings.PUBLIC_URL).hostname or "",
             wants_params=wants_params,
             template=self._template_key(dispatch) if wants_params else "",
@@ -229,28 +238,15 @@ class Composer:
             self._keys[dispatch.pk] = (found or "") if version is not None else ""
         return self._keys[dispatch.pk]
 
-    def _sender(self, channel: str, message_class: str) -> SenderIdentity | None:
+    def _sender(self, channel: str, message_class: str) -> Sender:
         if self._identities is None:
-            self._identities = list(SenderIdentity.objects.filter(active=True).order_by("pk"))
-        return next(
-            (
-                one
-                for one in self._identities
-                if one.channel == channel and (not one.classes or message_class in one.classes)
-            ),
-            None,
-        )
-
-
-def _sender_of(identity: SenderIdentity | None) -> Sender:
-    if identity is None:
+            with prepared() as cursor:
+                cursor.execute(_IDENTITIES)
+                self._identities = cursor.fetchall()
+        for where, classes, *sender in self._identities:
+            if where == channel and (not classes or message_class in classes):
+                return Sender(**dict(zip(_SENDER, sender, strict=True)))
         return Sender()
-    return Sender(
-        name=identity.from_name,
-        email=identity.from_email,
-        reply_to=identity.reply_to,
-        signature=identity.signature,
-    )
 
 
 def _item_variables(row: Row) -> dict[str, Any]:

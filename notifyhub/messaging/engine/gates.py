@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from notifyhub.customers.models import Topic
-from notifyhub.customers.services.audiences import compile_audience
+from notifyhub.customers.services.audiences import compile_audience, span_of
 from notifyhub.messaging.engine.limits import Limits, Policies, awake
 from notifyhub.messaging.engine.plan_sql import Gates, embed
 from notifyhub.messaging.models import Content, Delivery, Dispatch
@@ -76,7 +76,7 @@ def build_gates(
 
 def gates_of(dispatch: Dispatch, **instead: Any) -> Gates:
     """Return the gates of a dispatch; `instead` goes before what it says itself."""
-    said = {
+    said: dict[str, Any] = {
         "message_class": dispatch.message_class,
         "chain": dispatch.chain,
         "audience": dispatch.audience,
@@ -87,8 +87,12 @@ def gates_of(dispatch: Dispatch, **instead: Any) -> Gates:
         "dispatch_id": dispatch.pk,
         "urgent": dispatch.urgent,
         "send_at": dispatch.send_at,
+        **instead,
     }
-    return build_gates(**{**said, **instead})
+    gates = build_gates(**said)
+    if gates.audience is None:
+        return gates
+    return replace(gates, span=span_of(said["audience"]["rule"]))
 
 
 def gates_for_named(dispatch: Dispatch) -> Gates:

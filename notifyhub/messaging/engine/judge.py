@@ -12,6 +12,8 @@ State = Delivery.State
 Reason = Delivery.Reason
 Kind = DeliveryEvent.Kind
 
+# The plain number and word: a window looks at them many times.
+_SENT = State.SENT.value, Kind.SENT.value
 # Classes for which a message in doubt is sent once more, with the same Message-ID.
 ASSURED = frozenset({MessageClass.TRANSACTIONAL.value, MessageClass.SERVICE.value})
 # The mark on a planned row that its one re-send is under way.
@@ -36,8 +38,8 @@ def judge_result(
     """
     verdict = Verdict(
         row=row["id"],
-        state=State.SENT,
-        kind=Kind.SENT,
+        state=_SENT[0],
+        kind=_SENT[1],
         tries=row["tries"] + 1,
         account_id=account_id,
         ref=result.provider_ref,

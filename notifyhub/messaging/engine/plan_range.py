@@ -65,6 +65,8 @@ class Range:
 def next_range(cursor: Any, gates: Gates, *, low: int, until: int) -> Range:
     """Return what the plan covers next, after `low` and up to `until` at most."""
     values = {"low": low, "until": until, "chunk": ID_BLOCK, "dispatch": gates.dispatch_id}
+    if gates.span is not None:
+        values |= {"low": max(low, gates.span[0] - 1), "until": min(until, gates.span[1])}
     cursor.execute(_BOUND.format(**_source(gates)), values)
     found = cursor.fetchall()
     people = sum(row[3] for row in found)

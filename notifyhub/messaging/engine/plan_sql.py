@@ -43,6 +43,8 @@ class Gates:
     # In the order of `channels`; none, where nothing limits.
     limits: tuple[Limits, ...] = ()
     send_at: datetime | None = None
+    # Between which ids everybody is whom the audience can mean, if that is known.
+    span: tuple[int, int] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

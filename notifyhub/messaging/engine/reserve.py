@@ -12,66 +12,15 @@ from typing import Any
 
 from notifyhub.messaging.engine.arrays import Bigints
 from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
+from notifyhub.messaging.engine.reserve_sql import BEFORE, CORRECT_OTHERS, CORRECT_OURS, EPOCH, TAKE
 from notifyhub.messaging.engine.statements import prepared
 
 Key = tuple[int, int]
 CounterKey = tuple[int, int, int]
 
-# Days travel as numbers: so many dates would cost more to write down than to count.
-_EPOCH = date(2000, 1, 1).toordinal()
-_DAY = "date '2000-01-01' + "
 
-# The time of the last stays until we know whether this one counts: a gap is measured to it. Nearly all
-# counters begin with this message: only what may have counted something before is told.
-_TAKE = f"""
-WITH taken AS (
-    INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
-    SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
-    FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
-        AS w(customer_id, respect, day, used)
-    ORDER BY w.customer_id, w.respect, w.day
-    ON CONFLICT (customer_id, respect, day) DO UPDATE
-    SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
-    RETURNING t.customer_id, t.respect, t.used, t.at
-)
-SELECT customer_id, respect, used, CASE WHEN at <> %(at)s THEN at END FROM taken WHERE used > 1
-"""
-
-# A second statement, since only a new snapshot shows what others committed while we waited for their locks.
-# Each counter is found by its key: the inner LIMIT keeps it a look-up whatever the statistics say.
-_BEFORE = f"""
-SELECT w.customer_id, w.respect, n.day, n.used, n.at
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(since)s::int[])
-    AS w(customer_id, respect, day, since)
-CROSS JOIN LATERAL (
-    SELECT c.day, c.used, c.at FROM messaging_sendcount c
-    WHERE c.customer_id = w.customer_id AND c.respect = w.respect
-      AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.day
-      AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date AND c.used > 0
-    ORDER BY c.customer_id, c.respect, c.day LIMIT 200
-) n
-"""
-
-# These rows are locked by us already, or are locked here in the same order.
-_CORRECT = f"""
-WITH w AS (
-    SELECT w.customer_id, w.respect, {_DAY} w."on" AS day, w.used, w.mine, w.at
-    FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[],
-                %(mine)s::timestamptz[], %(at)s::timestamptz[])
-        AS w(customer_id, respect, "on", used, mine, at)
-), locked AS MATERIALIZED (
-    SELECT c.customer_id, c.respect, c.day FROM w JOIN messaging_sendcount c
-        ON c.customer_id = w.customer_id AND c.respect = w.respect AND c.day = w.day
-        AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date
-    ORDER BY c.customer_id, c.respect, c.day FOR UPDATE OF c
-)
-UPDATE messaging_sendcount t
-SET used = greatest(t.used - w.used, 0),
-    at = CASE WHEN w.at IS NOT NULL AND (w.mine IS NULL OR t.at = w.mine) THEN w.at ELSE t.at END
-FROM locked JOIN w USING (customer_id, respect, day)
-WHERE t.customer_id = locked.customer_id AND t.respect = locked.respect AND t.day = locked.day
-  AND t.day >= %(oldest)s::date AND t.day <= %(newest)s::date
-"""
+class NotOurs(Exception):
+    """A batch of the window was taken away; nothing was counted."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,7 +43,7 @@ class Taken:
     before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Fresh:
     """What a message took whose counters had counted nothing before; written out only if it is given back."""
 
@@ -107,19 +56,26 @@ class _Fresh:
             yield Taken(customer_id=customer, respect=ask.respect, day=day, at=at)
 
 
-def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken] | Refusal]:
+def reserve(
+    claims: Sequence[Claim], *, moment: datetime, held: Sequence[tuple[int, int]] = ()
+) -> list[Iterable[Taken] | Refusal]:
     """Count these messages in their order; return what each took, or why it may not go.
 
     To be called in the transaction that opens their window. A message takes all it asks for or nothing.
+    `held` are the batches of the window, by id and epoch; they are locked, and NotOurs is raised if one was
+    taken away.
     """
     # Since when each counter matters.
     since: dict[CounterKey, int] = {}
     several: dict[CounterKey, int] = {}
+    shut = False
     for claim in claims:
-        customer, day = claim.customer_id, claim.day.toordinal() - _EPOCH
+        customer, day = claim.customer_id, claim.day.toordinal() - EPOCH
         for ask in claim.asks:
             key = (customer, ask.respect, day)
             first = day - ask.days + 1
+            if ask.cap_day == 0 or ask.cap_days == 0:
+                shut = True
             if key in since:
                 several[key] = several.get(key, 1) + 1
                 first = min(first, since[key])
@@ -131,19 +87,22 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken
     lists = {"customer": Bigints(customers), "respect": Bigints(respects), "day": Bigints(days)}
     used = Bigints(several.get(key, 1) for key in keys) if several else Bigints([1] * len(keys))
     starts = Bigints([since[key] for key in keys])
+    batches, epochs = Bigints(one[0] for one in held), Bigints(one[1] for one in held)
     with prepared() as cursor:
-        cursor.execute(_TAKE, {**lists, "used": used, "at": moment})
+        cursor.execute(TAKE, {**lists, "used": used, "at": moment, "batches": batches, "epochs": epochs})
         counted = cursor.fetchall()
+        if counted and counted[-1][0] is None:
+            raise NotOurs
         bounds = {
-            "oldest": date.fromordinal(min(starts) + _EPOCH),
-            "newest": date.fromordinal(max(days) + 1 + _EPOCH),
+            "oldest": date.fromordinal(min(starts) + EPOCH),
+            "newest": date.fromordinal(max(days) + 1 + EPOCH),
         }
-        cursor.execute(_BEFORE, {**lists, "since": starts, **bounds})
+        cursor.execute(BEFORE, {**lists, "since": starts, **bounds})
         before = cursor.fetchall()
     # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
     known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key in several}
     closely = {key for key in keys if key[0] in known}
-    if any(ask.closed for claim in claims for ask in claim.asks):
+    if shut:
         known, closely = set(customers), set(keys)
     counts = _counts(closely, several, counted, moment)
     # Days before, and the day after for one who travelled west.
@@ -156,7 +115,8 @@ def reserve(claims: Sequence[Claim], *, moment: datetime) -> list[Iterable[Taken
         _decide(claim, moment, counts, corrections) if claim.customer_id in known else _Fresh(claim, moment)
         for claim in claims
     ]
-    _correct([(*key, used, None, at) for key, (used, at) in sorted(corrections.items())])
+    rows = [(*key, used, None, at) for key, (used, at) in sorted(corrections.items())]
+    _correct(rows, statement=CORRECT_OURS)
     return answers
 
 
@@ -174,7 +134,7 @@ def _counts(
         mine = several.get((customer, respect, day), 1)
         used, at = found.get((customer, respect), (mine, None))
         before = used - mine
-        on = date.fromordinal(day + _EPOCH)
+        on = date.fromordinal(day + EPOCH)
         counts[customer, respect] = Count(days={on: before}, last=(at or moment) if before > 0 else None)
     return counts
 
@@ -220,20 +180,21 @@ def give_back(taken: Iterable[Taken]) -> None:
         entry[0] += 1
         if one.before is None or (entry[2] is not None and one.before < entry[2]):
             entry[2] = one.before
-    _correct([(*key, *entry) for key, entry in sorted(found.items())])
+    rows = [(*key, *entry) for key, entry in sorted(found.items())]
+    _correct(rows, statement=CORRECT_OTHERS)
 
 
-def _correct(rows: list[tuple[Any, ...]]) -> None:
+def _correct(rows: list[tuple[Any, ...]], *, statement: str) -> None:
     """Write (customer, respect, day, how many less, if last at, last at) in that order."""
     if not rows:
         return
     with prepared() as cursor:
         cursor.execute(
-            _CORRECT,
+            statement,
             {
                 "customer": Bigints(row[0] for row in rows),
                 "respect": Bigints(row[1] for row in rows),
-                "day": Bigints(row[2].toordinal() - _EPOCH for row in rows),
+                "day": Bigints(row[2].toordinal() - EPOCH for row in rows),
                 "used": Bigints(row[3] for row in rows),
                 "mine": _moments(row[4] for row in rows),
                 "at": _moments(row[5] for row in rows),

@@ -6,6 +6,7 @@ row, so its cost does not grow with the ledger or with the customers.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from notifyhub.customers.models.consent import CONTACT_KIND
@@ -39,15 +40,15 @@ _KIND_OF = (
 )
 
 
-def _stops() -> tuple[str, dict[str, Any]]:
+Stops = tuple[tuple[str, str], ...]
+
+
+def _stops(stops: Stops) -> str:
     """Return the origins' own stop conditions as WHEN branches."""
-    branches, params = [], {}
-    for number, (kind, fragment) in enumerate(stop_conditions.items()):
-        params[f"stop_{number}"] = kind
-        branches.append(
-            f"WHEN j.origin_kind = %(stop_{number})s AND ({read(fragment)}) THEN '{Reason.STOPPED}'"
-        )
-    return " ".join(branches), params
+    return " ".join(
+        f"WHEN j.origin_kind = %(stop_{number})s AND ({fragment}) THEN '{Reason.STOPPED}'"
+        for number, (_kind, fragment) in enumerate(stops)
+    )
 
 
 # Many small batches at once: each names its own range.
@@ -66,7 +67,8 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") ->
     `halted` says that somebody ordered the batch, or the worker `owner`, to stand still.
     Each batch gives at least one row: without messages left, the columns of the message are null.
     """
-    stops, params = _stops()
+    stops = tuple((kind, read(fragment)) for kind, fragment in stop_conditions.items())
+    params: dict[str, Any] = {f"stop_{number}": kind for number, (kind, _fragment) in enumerate(stops)}
     within = _OF_MANY
     if len(batches) == 1:
         (batch,) = batches
@@ -75,7 +77,19 @@ def window_sql(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") ->
         if batch.ids is not None:
             within += " AND r.id = ANY(%(ids)s)"
             params["ids"] = batch.ids
-    statement = f"""
+    return _statement(within, stops), {
+        **params,
+        "batches": [batch.id for batch in batches],
+        "take": take,
+        "owner": owner,
+        "without_contact": list(_WITHOUT_CONTACT),
+        "exempt": list(SUBJECT_HOLD_EXEMPT),
+    }
+
+
+@lru_cache(maxsize=16)
+def _statement(within: str, stops: Stops) -> str:
+    return f"""
 SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class, j.origin_kind,
        coalesce(j.expires_at <= statement_timestamp(), FALSE) AS expired, NOT {UNHALTED} AS halted,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
@@ -111,7 +125,7 @@ SELECT b.id AS batch_id, j.state AS dispatch_state, j.message_class, j.origin_ki
                SELECT 1 FROM customers_hold h WHERE {_HOLD_IN_FORCE} AND h.scope = 'subject'
                  AND h.scope_value = coalesce(nullif(i.subject_ref, ''), j.subject_ref)
            ) THEN '{Reason.HOLD}'
-           {stops}
+           {_stops(stops)}
            ELSE ''
        END AS verdict
 FROM messaging_batch b
@@ -131,14 +145,9 @@ LEFT JOIN messaging_dispatchitem i ON i.dispatch_id = d.dispatch_id AND i.item =
 WHERE b.id = ANY(%(batches)s)
 ORDER BY b.not_before, b.id, d.id
 """
-    return statement, {
-        **params,
-        "batches": [batch.id for batch in batches],
-        "take": take,
-        "owner": owner,
-        "without_contact": list(_WITHOUT_CONTACT),
-        "exempt": list(SUBJECT_HOLD_EXEMPT),
-    }
+
+
+_names: list[str] = []
 
 
 def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -> list[dict[str, Any]]:
@@ -146,5 +155,7 @@ def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -
     statement, params = window_sql(batches, take=take, owner=owner)
     with prepared() as cursor:
         cursor.execute(statement, params)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if not _names:
+            # Whatever its batches, the statement has the same columns.
+            _names[:] = [column[0] for column in cursor.description]
+        return [dict(zip(_names, row, strict=True)) for row in cursor.fetchall()]

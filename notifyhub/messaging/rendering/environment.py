@@ -128,6 +128,19 @@ def link_url(value: Any) -> str:
     return text if text.lower().startswith(LINK_SCHEMES) else "#"
 
 
+def _plain_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` (link_url within its limits), spared what is nearly always given: a plain link."""
+
+    @wraps(function)
+    def wrapper(value: Any, *args: Any, **kwargs: Any) -> Any:
+        plain = type(value) is str and value[:8] == "https://" and value.isprintable()
+        if plain and not args and not kwargs and value[-1] != " " and len(value) <= VALUE_LENGTH:
+            return value
+        return function(value, *args, **kwargs)
+
+    return wrapper
+
+
 def _make(*, autoescape: bool) -> _Environment:
     environment = _Environment(autoescape=autoescape, strict_filters=True)
     for name in FORBIDDEN_TAGS:
@@ -139,6 +152,7 @@ def _make(*, autoescape: bool) -> _Environment:
     environment.filters["date"] = _short_format(environment.filters["date"])
     environment.add_filter("link_url", link_url)
     environment.filters.update({name: _bounded(one) for name, one in environment.filters.items()})
+    environment.filters["link_url"] = _plain_first(environment.filters["link_url"])
     return environment
 
 

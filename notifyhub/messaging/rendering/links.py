@@ -1,10 +1,10 @@
 """The public links of one message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 
-from notifyhub.core.tokens import make_token
+from notifyhub.core.tokens import token_maker
 from notifyhub.messaging.tracking.short import Stems, link_digit
 
 UNSUBSCRIBE = "unsubscribe"
@@ -18,8 +18,13 @@ BLANK_IMAGE = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAI
 
 def unsubscribe_url(*, dispatch_id: int, delivery_id: int) -> str:
     """Return the address of RFC 8058's one-click page for one message, for header and text."""
-    token = make_token([dispatch_id, delivery_id], purpose=UNSUBSCRIBE)
-    return f"{settings.PUBLIC_URL}/u/{token}"
+    return unsubscribe_urls(dispatch_id)(delivery_id)
+
+
+def unsubscribe_urls(dispatch_id: int) -> Callable[[int], str]:
+    """Return what gives that address for the messages of one dispatch, under the key of this moment."""
+    start, make = f"{settings.PUBLIC_URL}/u/", token_maker(UNSUBSCRIBE)
+    return lambda delivery_id: start + make([dispatch_id, delivery_id])
 
 
 def plain_links(urls: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from notifyhub.messaging.rendering.digest import ITEMS, MARK
 # The columns of customers_customer that `customer_variables` reads.
 COLUMNS = ("name", "city", "external_id", "attributes", "tags")
 TRAITS = "traits"
+# What json.loads comes to once it has looked for blanks around a value.
+_scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 SECRET_PREFIX = "secret_"
 SECRET_LIST = "_secret"
 MASK = "••••"
@@ -22,7 +24,10 @@ def customer_variables(row: Mapping[str, Any]) -> dict[str, Any]:
     `traits` are in it where the row has them: a text that reads none does not ask for them.
     """
     attributes = row.get("attributes") or {}
-    if isinstance(attributes, str | bytes):
+    if type(attributes) is str and attributes[0] == "{":
+        # As the database writes it: no blanks before it.
+        attributes = _scan(attributes, 0)[0]
+    elif isinstance(attributes, str | bytes):
         attributes = json.loads(attributes)
     return {
         "customer": {

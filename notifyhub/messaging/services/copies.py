@@ -17,13 +17,21 @@ _pieces: Any = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, str, json.encoder.encode_basestring, None, ": ", ", ", False, False, True
 )
 
+_EMAIL = Channel.EMAIL.value
+
 
 def _to_json(value: dict[str, Any]) -> str:
     return "".join(_pieces(value, 0))
 
 
 def pack(
-    *, program: Program, channel: str, language: str, rendered: Rendered, variables: dict[str, Any]
+    *,
+    program: Program,
+    channel: str,
+    language: str,
+    rendered: Rendered,
+    variables: dict[str, Any],
+    ring: crypto.Ring | None = None,
 ) -> bytes:
     """Return the encrypted copy to keep beside a message: the text, or for mail its variables.
 
@@ -31,7 +39,7 @@ def pack(
     """
     secret = secret_names(variables)
     known = masked(variables) if secret else variables
-    if channel == Channel.EMAIL and program.fixed is None:
+    if channel == _EMAIL and program.fixed is None:
         if SECRET_LIST in known:
             known = {name: value for name, value in known.items() if name != SECRET_LIST}
         payload: dict[str, Any] = {"language": language, "variables": known}
@@ -41,7 +49,7 @@ def pack(
         payload = {"subject": rendered.subject, "text": rendered.text}
         if rendered.html is not None:
             payload["html"] = rendered.html
-    return crypto.encrypt(_to_json(payload))
+    return (ring or crypto.current_ring()).encrypt(_to_json(payload))
 
 
 def unpack_and_show(dispatch: Dispatch, delivery: Delivery) -> Rendered | None:

@@ -5,7 +5,8 @@ as 15 characters of URL-safe base64, behind one character for the number of the 
 signed: whoever changes it arrives at another address of the same text, and at none that is not stored.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from notifyhub.messaging.models.dispatch import ID_BLOCK
 LENGTH = 16
 MOST_PLACES = 1 << 26
 MOST_LINKS = 64
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -61,12 +63,14 @@ def delivery_at(*, blocks: Sequence[int], place: int) -> int | None:
 
 def make_stem(*, dispatch_id: int, place: int) -> str:
     """Return the 15 characters that all tokens of one message end in."""
-    return _stem(dispatch_id << 26 | place, settings.SECRET_KEY)
+    return _stem(dispatch_id << 26 | place, _keyed(settings.SECRET_KEY))
 
 
-def _stem(numbers: int, secret: str) -> str:
+def _stem(numbers: int, keyed: Any) -> str:
     eight = numbers.to_bytes(8, "big")
-    return urlsafe_b64encode(eight + _mac(eight, secret))[1:].decode()
+    mac = keyed.copy()
+    mac.update(eight)
+    return b2a_base64(eight + mac.digest(), newline=False).translate(_URL_SAFE)[1:].decode()
 
 
 def make_short(*, stem: str, link: int = 0) -> str:
@@ -85,12 +89,12 @@ class Stems:
     def __init__(self, *, dispatch_id: int, blocks: Sequence[int]) -> None:
         self._base = dispatch_id << 26
         self._blocks = blocks
-        self._secret: str = settings.SECRET_KEY
+        self._keyed = _keyed(settings.SECRET_KEY)
 
     def of(self, delivery_id: int) -> str | None:
         """Return the stem of a message, or None if it is beyond the places that a token can name."""
         place = place_of(blocks=self._blocks, delivery_id=delivery_id)
-        return None if place is None else _stem(self._base | place, self._secret)
+        return None if place is None else _stem(self._base | place, self._keyed)
 
 
 def read_short(token: str) -> Named | None:

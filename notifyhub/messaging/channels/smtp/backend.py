@@ -181,10 +181,7 @@ class SmtpBackend(Backend):
         return Mail(
             place,
             name[1:-1],
-            (
-                f"MAIL FROM:<{sender}>{size}{' BODY=8BITMIME' if odd else ''}\r\n".encode(),
-                f"RCPT TO:<{message.to}>\r\n".encode(),
-                b"DATA\r\n",
-            ),
+            f"MAIL FROM:<{sender}>{size}{' BODY=8BITMIME' if odd else ''}\r\n"
+            f"RCPT TO:<{message.to}>\r\nDATA\r\n".encode(),
             b"%b%b%b" % (stuff_dots(top), page, end) if end else stuff_dots(top),
         )

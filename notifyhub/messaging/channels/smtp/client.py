@@ -22,20 +22,23 @@ IDLE_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Mail:
-    """One mail to hand over: its place among the messages, its name, its commands (MAIL, RCPT, DATA), and its
-    text with the dots stuffed, up to the final dot."""
+    """One mail to hand over: its place among the messages, its name, its three commands (MAIL, RCPT, DATA)
+    in one, and its text with the dots stuffed, up to the final dot."""
 
     place: int
     reference: str
-    commands: tuple[bytes, bytes, bytes]
+    envelope: bytes
     body: bytes
 
 
 class Source(Protocol):
     """Where a connection gets its mails from, and whom it tells what became of them."""
 
-    def take(self, connection: "SmtpConnection") -> Mail | None:
-        """Return the next mail, written for what this server can take, or None if there is none."""
+    def take(self, connection: "SmtpConnection", *, asked: bool = False) -> Mail | None:
+        """Return the next mail, written for what this server can take, or None if there is none.
+
+        `asked` says that `may_send` has just said yes.
+        """
 
     def may_send(self) -> bool:
         """Say whether a body may still be handed over."""
@@ -149,13 +152,28 @@ class SmtpConnection:
 
     def _send_body(self, mail: Mail) -> None:
         """Write the text of a mail that the server asked for."""
-        if not self._source.may_send():
+        source = self._source
+        if not source.may_send():
             # There is no way back from DATA but to hang up: even an empty mail would be one.
             self.abort()
             self._stop()
         elif len(mail.body) > BUFFER:
             self._next = lambda: self._poured(mail)
             self.wire.pour(mail.body, self._called, seconds=self.config.dot_timeout)
+        elif self.pipelining and (following := source.take(self, asked=True)) is not None:
+            # What `_write` comes to while all goes well, without its questions.
+            self._sent, self._offered, self._resetting = mail, following, False
+            self._answers = []
+            self._next = self._heard
+            config = self.config
+            self.wire.ask(
+                b"%b.\r\n%b" % (mail.body, following.envelope),
+                4,
+                self._called,
+                first=config.dot_timeout,
+                each=config.timeout,
+                whole=answers.ALL_WELL,
+            )
         else:
             self._write(mail, mail.body, b".\r\n")
 
@@ -180,10 +198,11 @@ class SmtpConnection:
         expected = 1 if lead else 0
         self._offered = following = self._source.take(self) if self.pipelining or not lead else None
         if following is not None:
-            self._unsaid = [] if self.pipelining else list(following.commands[1:])
-            said = following.commands if self.pipelining else following.commands[:1]
-            lead += said
-            expected += len(said)
+            said, *self._unsaid = (
+                [following.envelope] if self.pipelining else following.envelope.splitlines(keepends=True)
+            )
+            lead += (said,)
+            expected += 3 if self.pipelining else 1
         if expected:
             # What is nearly always answered to a dot and an envelope is known by one look.
             whole = answers.ALL_WELL if mail is not None and expected == 4 else None

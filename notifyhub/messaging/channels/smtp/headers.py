@@ -86,7 +86,7 @@ def mailbox(name: str, address: str) -> str:
 
 def extra_header(name: str, value: str) -> str:
     """Return a whole header line of a message's own; raise MailError if it cannot be one."""
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise MailError("header", "A header has a name that cannot be.")
     value = one_line(value)
     if not value.isascii():
@@ -94,6 +94,11 @@ def extra_header(name: str, value: str) -> str:
     elif len(value) > _LONGEST:
         raise MailError("header", f"The header {name} is too long.")
     return f"{name}: {value}\r\n"
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def file_type(content_type: str) -> str:

@@ -51,10 +51,10 @@ class Lane:
         self._troubles = 0
         self._last: Result | None = None
 
-    def take(self, connection: SmtpConnection) -> Mail | None:
+    def take(self, connection: SmtpConnection, *, asked: bool = False) -> Mail | None:
         """Return the next mail that can be written; one that cannot is settled on the way."""
         job = self.job
-        while (self.carried or job.waiting) and self._troubles < ENOUGH and job.may_send():
+        while (self.carried or job.waiting) and self._troubles < ENOUGH and (asked or job.may_send()):
             place = self.carried.pop() if self.carried else job.waiting.popleft()
             try:
                 return job.write(place, job.messages[place], connection)

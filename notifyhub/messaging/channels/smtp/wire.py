@@ -99,7 +99,8 @@ class Wire(asyncio.Protocol):
             return
         if self._whole is not None and not self.got and not self._reader.between:
             self.found = self._whole.fullmatch(data)
-            if self.found is not None and self.alive:
+            # `error` was looked at above.
+            if self.found is not None and not self.transport.is_closing():
                 self._tell()
                 return
             self.found = None

@@ -1,11 +1,12 @@
 """Counting the customers of a window as it opens, and uncounting those whom nothing reached."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
-from notifyhub.messaging.engine.asks import Refusal, asks_of
+from notifyhub.messaging.engine.asks import Ask, Refusal, other_asks, text_ask
 from notifyhub.messaging.engine.judge import IN_DOUBT
 from notifyhub.messaging.engine.quiet import zone_of
-from notifyhub.messaging.engine.reserve import Claim, give_back, reserve
+from notifyhub.messaging.engine.reserve import Claim, NotOurs, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import text_respect
 from notifyhub.messaging.engine.returns import give_back_for
 from notifyhub.messaging.engine.statements import prepared
@@ -15,8 +16,8 @@ from notifyhub.messaging.engine.write import BatchWrite, Verdict
 from notifyhub.messaging.models import Delivery
 
 State = Delivery.State
+_SENT = State.SENT.value
 
-# The batch first, then the counters: a worker that lost its lease must not hold counters while it waits.
 _OURS = """
 SELECT t.id FROM messaging_batch t JOIN unnest(%(ids)s::bigint[], %(epochs)s::int[]) AS b(id, epoch)
     ON t.id = b.id AND t.epoch = b.epoch
@@ -34,27 +35,18 @@ def count_in(plans: list[Plan]) -> None:
 
     To be called in the transaction that opens the window.
     """
-    with prepared() as cursor:
-        batches = [plan.batch for plan in plans]
-        cursor.execute(_OURS, {"ids": [one.id for one in batches], "epochs": [one.epoch for one in batches]})
-        ours = {row[0] for row in cursor.fetchall()}
-    drafts = [
-        (plan, draft)
-        for plan in plans
-        if plan.batch.id in ours
-        for draft in plan.drafts
-        # The one re-send of a message in doubt was counted with its first try.
-        if draft.row["mark"] not in IN_DOUBT
-    ]
-    days: dict[int, date] = {}
-    zones: dict[str, date] = {}
-    if not drafts:
-        return
-    # One statement read the whole window, at one moment.
-    moment = drafts[0][1].row["looked_at"]
-    answers = reserve([_claim(draft, moment, days, zones) for _plan, draft in drafts], moment=moment)
+    try:
+        counted = _count(plans)
+    except NotOurs:
+        # Some were taken away; the others go on without them.
+        with prepared() as cursor:
+            batches = [plan.batch for plan in plans]
+            ids, epochs = [one.id for one in batches], [one.epoch for one in batches]
+            cursor.execute(_OURS, {"ids": ids, "epochs": epochs})
+            ours = {row[0] for row in cursor.fetchall()}
+        counted = _count([plan for plan in plans if plan.batch.id in ours])
     refused: set[int] = set()
-    for (plan, draft), answer in zip(drafts, answers, strict=True):
+    for plan, draft, answer in counted:
         if isinstance(answer, Refusal):
             plan.settled.append(skipped(draft.row, answer.reason, answer.detail))
             refused.add(id(draft))
@@ -64,23 +56,56 @@ def count_in(plans: list[Plan]) -> None:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused]
 
 
-def _claim(draft: Draft, moment: datetime, days: dict[int, date], zones: dict[str, date]) -> Claim:
-    row, limits, message = draft.row, draft.limits, draft.message
-    text = None
-    if limits.duplicate_hours:
-        # A mail of nothing but HTML is the rare one.
-        html = message.html if message.text or message.page is None else message.page.html
-        text = text_respect(message.subject, message.text, html)
-    zone, person = row["time_zone"], row["person_id"]
-    today = zones.get(zone)
-    if today is None:
-        today = zones[zone] = moment.astimezone(zone_of(zone)).date()
-    return Claim(
-        customer_id=person,
-        # One customer has one day in a window, whichever of two merged rows tells the zone.
-        day=days.setdefault(person, today),
-        asks=asks_of(limits, subject_ref=row["subject_ref"] or "", text=text, goes_on=row["goes_on"]),
+def _count(plans: list[Plan]) -> list[tuple[Plan, Draft, Iterable[Taken] | Refusal]]:
+    # The one re-send of a message in doubt was counted with its first try.
+    drafts = [(plan, draft) for plan in plans for draft in plan.drafts if draft.row["mark"] not in IN_DOUBT]
+    if not drafts:
+        return []
+    # One statement read the whole window, at one moment.
+    moment = drafts[0][1].row["looked_at"]
+    claims = _Claims(moment)
+    answers = reserve(
+        [claims.of(draft) for _plan, draft in drafts],
+        moment=moment,
+        held=[(plan.batch.id, plan.batch.epoch) for plan in plans],
     )
+    return [(plan, draft, answer) for (plan, draft), answer in zip(drafts, answers, strict=True)]
+
+
+class _Claims:
+    """What the messages of a window ask of their customers' counters; what many share is found once."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+        self._days: dict[int, date] = {}
+        self._zones: dict[str, date] = {}
+        # By limits, which the plans keep alive, and whether it goes on; without a subject.
+        self._others: dict[tuple[int, bool], tuple[Ask, ...]] = {}
+
+    def of(self, draft: Draft) -> Claim:
+        """Return what one message asks."""
+        row, limits = draft.row, draft.limits
+        zone, person = row["time_zone"], row["person_id"]
+        subject, goes_on = row["subject_ref"], row["goes_on"]
+        today = self._zones.get(zone)
+        if today is None:
+            today = self._zones[zone] = self._moment.astimezone(zone_of(zone)).date()
+        asks = None if subject else self._others.get((id(limits), goes_on))
+        if asks is None:
+            asks = other_asks(limits, subject_ref=subject or "", goes_on=goes_on)
+            if not subject:
+                self._others[id(limits), goes_on] = asks
+        if limits.duplicate_hours and not goes_on:
+            asks = (text_ask(_text(draft), hours=limits.duplicate_hours), *asks)
+        # One customer has one day in a window, whichever of two merged rows tells the zone.
+        return Claim(customer_id=person, day=self._days.setdefault(person, today), asks=asks)
+
+
+def _text(draft: Draft) -> int:
+    message = draft.message
+    # A mail of nothing but HTML is the rare one.
+    html = message.html if message.text or message.page is None else message.page.html
+    return text_respect(message.subject, message.text, html)
 
 
 def uncount(drafts: list[Draft], verdicts: list[Verdict]) -> list[Draft]:
@@ -88,8 +113,12 @@ def uncount(drafts: list[Draft], verdicts: list[Verdict]) -> list[Draft]:
     return [
         draft
         for draft, verdict in zip(drafts, verdicts, strict=True)
-        if verdict.state in (State.FAILED, State.SKIPPED)
-        or (verdict.state == State.PLANNED and verdict.reason not in IN_DOUBT)
+        # Nearly all of them went out.
+        if verdict.state != _SENT
+        and (
+            verdict.state in (State.FAILED, State.SKIPPED)
+            or (verdict.state == State.PLANNED and verdict.reason not in IN_DOUBT)
+        )
     ]
 
 

@@ -50,7 +50,10 @@ class Plan:
     def goes_through(self, account: Account | None) -> bool:
         """Say whether a row for `account` may join: if the process dies, it must be known which account has
         the rows in doubt."""
-        return account is None or self.account_id in (None, account.id)
+        if account is None or not self.drafts:
+            return True
+        mine = self.drafts[0].account
+        return mine is account or mine.id == account.id
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ from notifyhub.messaging.engine.accounts import Account, Accounts, Choice
 from notifyhub.messaging.engine.compose import Composer, NoContent, NotAllowListed, Row
 from notifyhub.messaging.engine.judge import IN_DOUBT, honest
 from notifyhub.messaging.engine.limits import OFFERS, Limits, Policies, awake
-from notifyhub.messaging.engine.quiet import Hours, end_of, release, zone_of
+from notifyhub.messaging.engine.quiet import end_of, release, zone_of
 from notifyhub.messaging.engine.window.parts import Draft, Live, Plan
 from notifyhub.messaging.engine.window.verdicts import failure, put_off, skipped
 from notifyhub.messaging.engine.write import Verdict
@@ -27,20 +27,20 @@ def prepare(
 ) -> list[Plan]:
     """Judge and render the rows, and take what the buckets grant for those that are to be sent."""
     gate = Gate(policies)
-    verdicts = {(row["dispatch_id"], row["id"]): gate.judge(row) for _, rows in live for row in rows}
-    sendable = [row for _, rows in live for row in rows if verdicts[row["dispatch_id"], row["id"]] is None]
+    judged = [(batch, [(row, *gate.judge(row)) for row in rows]) for batch, rows in live]
+    sendable = [row for _, rows in judged for row, _, verdict in rows if verdict is None]
     variables = composer.variables(sendable)
+    chooser = _Chooser(accounts, policies)
     plans: list[Plan] = []
     wanted: dict[int, int] = defaultdict(int)
     probes: set[int] = set()
-    for batch, rows in live:
-        last = rows[-1]["id"] if len(rows) == take else batch.reach(take)
-        plan = Plan(batch=batch, last=last, origin_kind=rows[0]["origin_kind"] if rows else "")
+    for batch, rows in judged:
+        last = rows[-1][0]["id"] if len(rows) == take else batch.reach(take)
+        plan = Plan(batch=batch, last=last, origin_kind=rows[0][0]["origin_kind"] if rows else "")
         plans.append(plan)
-        for row in rows:
-            verdict = verdicts[row["dispatch_id"], row["id"]]
+        for row, limits, verdict in rows:
             if verdict is None:
-                choice = _choose(row, accounts, policies)
+                choice = chooser.choose(row)
                 if isinstance(choice, Verdict):
                     verdict = choice
                 elif choice.account is None or not plan.goes_through(choice.account):
@@ -50,7 +50,7 @@ def prepare(
                     plan.pinned = row["mark"] in IN_DOUBT
                     break
                 else:
-                    outcome = _compose(row, variables[row["id"]], composer, choice.account, gate.limits(row))
+                    outcome = _compose(row, variables[row["id"]], composer, choice.account, limits)
                     if isinstance(outcome, Draft):
                         plan.drafts.append(outcome)
                         wanted[choice.account.id] += 1
@@ -71,7 +71,8 @@ class Gate:
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
         self._limits: dict[tuple[str, str, bool], Limits] = {}
-        self._until: dict[tuple[str, Hours], datetime] = {}
+        # By zone and limits; those live as long as this does.
+        self._until: dict[tuple[str, int], datetime] = {}
 
     def limits(self, row: Row) -> Limits:
         """Return what holds for a row."""
@@ -83,21 +84,45 @@ class Gate:
             self._limits[key] = found
         return found
 
-    def judge(self, row: Row) -> Verdict | None:
-        """Return what stops or delays a row before it is looked at any closer."""
-        if row["verdict"]:
-            return skipped(row, row["verdict"])
+    def judge(self, row: Row) -> tuple[Limits, Verdict | None]:
+        """Return what holds for a row, and what stops or delays it before it is looked at any closer."""
         limits = self.limits(row)
+        if row["verdict"]:
+            return limits, skipped(row, row["verdict"])
         if not limits.allowed:
-            return skipped(row, Reason.CHANNEL_NOT_ALLOWED)
+            return limits, skipped(row, Reason.CHANNEL_NOT_ALLOWED)
         if limits.quiet is None:
-            return None
+            return limits, None
         # One statement read the whole window, at one moment.
-        now, key = row["looked_at"], (row["time_zone"], limits.quiet)
+        now, key = row["looked_at"], (row["time_zone"], id(limits))
         until = self._until.get(key)
         if until is None:
             until = self._until[key] = release(now, zone_of(row["time_zone"]), quiet=limits.quiet)
-        return put_off(row, until) if until > now else None
+        return limits, put_off(row, until) if until > now else None
+
+
+class _Chooser:
+    """The accounts of one window's rows; what is the same for most of them is found once."""
+
+    def __init__(self, accounts: Accounts, policies: Policies) -> None:
+        self._accounts = accounts
+        self._policies = policies
+        self._known: dict[str, Choice] = {}
+
+    def choose(self, row: Row) -> Choice | Verdict:
+        """Return the account for a row, or that it waits for one, or that there is none."""
+        if row["mark"]:
+            return _choose(row, self._accounts, self._policies)
+        known = self._known.get(row["channel"])
+        if known is None:
+            found = _choose(row, self._accounts, self._policies)
+            # Where an account has hours, the customer's clock decides.
+            if isinstance(found, Verdict) or (
+                found.account is not None and self._policies.closing.get(found.account.id) is not None
+            ):
+                return found
+            known = self._known[row["channel"]] = found
+        return known
 
 
 def _choose(row: Row, accounts: Accounts, policies: Policies) -> Choice | Verdict:
@@ -134,6 +159,11 @@ def _grant(account_id: int, wanted: int, *, probe: bool) -> int:
 
 def _cut(plan: Plan, granted: dict[int, int]) -> None:
     """Keep the rows up to the first that the bucket has nothing left for."""
+    account_id = plan.account_id
+    if account_id is not None and granted[account_id] >= len(plan.drafts):
+        # All of a plan goes through one account.
+        granted[account_id] -= len(plan.drafts)
+        return
     for place, draft in enumerate(plan.drafts):
         if granted[draft.account.id] > 0:
             granted[draft.account.id] -= 1

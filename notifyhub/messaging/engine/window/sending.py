@@ -179,9 +179,9 @@ def _extend(lease: Lease) -> None:
 def _tell(dispatch_id: int, verdicts: list[Verdict], *, origin_kind: str) -> None:
     by_state: dict[int, list[int]] = defaultdict(list)
     for verdict in verdicts:
-        if verdict.state != State.PLANNED:
-            by_state[int(verdict.state)].append(verdict.row)
+        by_state[verdict.state].append(verdict.row)
+    by_state.pop(State.PLANNED.value, None)
     for state, ids in by_state.items():
         deliveries_settled.send_robust(
-            sender=None, dispatch_id=dispatch_id, origin_kind=origin_kind, ids=ids, state=state
+            sender=None, dispatch_id=dispatch_id, origin_kind=origin_kind, ids=ids, state=int(state)
         )

@@ -23,7 +23,14 @@ def page_finisher(constants: Iterable[str]) -> Callable[[list[str]], Page]:
     dots = any("\n." in text or text.startswith(".") for text in known)
 
     def finish(pieces: list[str]) -> Page:
-        data = b"".join([known.get(piece) or _variable(piece) for piece in pieces])
+        data = b"".join(
+            [
+                known.get(piece)
+                # None of the characters that need a closer look is printable, but for the dot.
+                or (piece.encode() if piece.isprintable() and piece[:1] != "." else _variable(piece))
+                for piece in pieces
+            ]
+        )
         if 2 * len(data) > OUTPUT_BYTES:
             raise Unsure
         return Page(data, dots)

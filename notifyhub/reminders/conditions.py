@@ -63,7 +63,7 @@ def register() -> None:
         SkipCondition(
             label=_("Something has happened shortly before"),
             fields=(
-                SkipField(name="name", label=_("Event")),
+                SkipField(name="name", label=_("Event"), kind="event"),
                 SkipField(name="hours", label=_("within hours"), kind="number", default=24),
             ),
             compile=_event_within,

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from notifyhub.core.registry import Registry
+from notifyhub.customers.words import event_words
 
 
 @dataclass(frozen=True, kw_only=True)
 class SkipField:
-    """One parameter of a condition: `kind` is text, number or choice."""
+    """One parameter of a condition: `kind` is text, event (the name of one), number or choice."""
 
     name: str
     label: Any
@@ -37,9 +40,23 @@ class SkipCondition:
 skip_conditions: Registry[SkipCondition] = Registry()
 
 
+def field_words(field: SkipField, value: Any) -> str:
+    """Return a parameter as the rule's page words it."""
+    if field.kind == "event":
+        return str(event_words(str(value)))
+    if field.choices is not None:
+        return str({str(code): label for code, label in field.choices()}.get(str(value), value))
+    return str(value)
+
+
 def describe_condition(detail: str) -> str:
     """Return in words what a due row keeps of the condition that left it out: label, and what it asked."""
-    kind, _space, asked = detail.partition(" ")
+    kind, *asked = detail.split()
     found = skip_conditions.get(kind)
-    label = str(found.label) if found else kind
-    return f"{label} ({asked})" if asked else label
+    if found is None or len(asked) > len(found.fields):
+        return detail
+    given = [
+        f"{field.label}: {field_words(field, value)}"
+        for field, value in zip(found.fields, asked, strict=False)
+    ]
+    return f"{found.label} ({_(', ').join(given)})" if given else str(found.label)

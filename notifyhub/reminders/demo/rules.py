@@ -10,7 +10,7 @@ from notifyhub.reminders.services import rules
 from notifyhub.reminders.services.rules import RuleSpec, StepSpec
 from notifyhub.staff.models import User
 
-CART, LATE = "cart_updated", "晚到致歉"
+CART, LATE = "cart_changed", "晚到致歉"
 GRACE = 12
 
 TEXTS: tuple[tuple[str, str, str, str, dict[tuple[str, str], tuple[str, str]]], ...] = (

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.customers.models import Customer, Order
+from notifyhub.customers.words import attribute_words
 from notifyhub.reminders.models.rule import ReminderRule
 from notifyhub.reminders.models.version import RuleVersion
 
@@ -108,4 +109,6 @@ class Occasion(models.Model):
     @property
     def subject(self) -> str:
         """Return what it is about as people say it: the order's number, or the profile's field."""
-        return self.subject_ref.rpartition(":")[2]
+        kind, _colon, rest = self.subject_ref.partition(":")
+        name = self.subject_ref.rpartition(":")[2]
+        return str(attribute_words(name)) if kind == "customer" and ":" in rest else name

@@ -14,12 +14,16 @@ def main() -> None:
     from notifyhub.reminders.services.planning import plan_reminders
     from notifyhub.reminders.services.sending import send_due_reminders
 
-    sys.stdout.write("ticking\n")
-    sys.stdout.flush()
+    said = False
     while True:
         plan_reminders()
         follow_news()
         send_due_reminders()
+        if not said:
+            # Not before the first round: a reader of events begins where its bookmark was first made.
+            sys.stdout.write("ticking\n")
+            sys.stdout.flush()
+            said = True
 
 
 if __name__ == "__main__":

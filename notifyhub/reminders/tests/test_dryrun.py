@@ -107,7 +107,9 @@ def test_trying_says_which_hold_and_which_event() -> None:
     assert _words(try_version(rule.live, order.customer)) == ["Not sent while this is on hold: Disputed."]
     other = _due(5)
     tell(other.customer, "arrangement_agreed", order=other.number)
-    assert _words(try_version(rule.live, other.customer)) == ["Not sent: “arrangement_agreed” has happened."]
+    assert _words(try_version(rule.live, other.customer)) == [
+        "Not sent: “Payment arrangement agreed” has happened."
+    ]
 
 
 def test_trying_says_what_was_sent_and_what_moved_it() -> None:
@@ -138,7 +140,7 @@ def test_trying_says_why_there_is_nothing() -> None:
     rule = make_rule(spec(3))
     assert _words(try_version(rule.live, customer)) == ["This customer has no order with that date."]
     birthday = make_rule(spec(0), start="customer", date_field="birthday", yearly=True, name="Birthday")
-    assert _words(try_version(birthday.live, customer)) == ["The profile has no field “birthday”."]
+    assert _words(try_version(birthday.live, customer)) == ["The profile has no field “Birthday”."]
 
 
 def test_trying_costs_the_same_for_many_orders() -> None:

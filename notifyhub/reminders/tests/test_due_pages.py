@@ -254,3 +254,27 @@ def test_a_held_out_row_and_a_late_one_say_so(agent: Client) -> None:
     assert "this customer is held out" in agent.get(url).content.decode()
     Reminder.objects.update(state="skipped", reason="late", settled_at=_in())
     assert "Too late: past its grace period" in agent.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "detail", "said"),
+    [
+        ("stopped", "event", "arrangement_agreed", "has happened (Payment arrangement agreed)"),
+        ("stopped", "newer", "order_delivered", "has replaced it (Order delivered)"),
+        ("stopped", "rule_off", "paused", "(Paused)"),
+        ("skipped", "condition", "event_within order_paid 24", "Event: Order paid, within hours: 24"),
+        ("skipped", "customer_max", "3 / 30", "at most 3 within 30 days"),
+        ("skipped", "subject_gap", "48", "at least 48 hours between two"),
+        ("skipped", "late", "", "it may go up to 12 hours late"),
+    ],
+)
+def test_a_row_says_why_it_did_not_go_without_codes(
+    agent: Client, state: str, reason: str, detail: str, said: str
+) -> None:
+    make_order(make_customer(), due_at=_in(days=5))
+    make_rule()
+    plan_reminders()
+    row = Reminder.objects.get()
+    Reminder.objects.update(state=state, reason=reason, detail=detail, settled_at=timezone.now())
+    page = agent.get(reverse("admin:reminders_reminder_change", args=[row.pk]))
+    assert said in " ".join([page.context["first"], *page.context["sentences"]])

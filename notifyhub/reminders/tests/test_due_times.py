@@ -49,6 +49,13 @@ def into_the_hours(local: datetime, start: time, end: time, *, forward: bool) ->
     return local
 
 
+def off_the_rest(local: datetime, rest: set[date], step: int) -> datetime:
+    """Return the same time on the nearest day that is none of `rest`, walking a day at a time."""
+    while local.date() in rest:
+        local += timedelta(days=step)
+    return local
+
+
 def expected(
     anchor: datetime,
     *,
@@ -59,7 +66,7 @@ def expected(
     rest: set[date],
 ) -> datetime | None:
     """Return when the step is due, None if a day off leaves it out."""
-    before = step.side == "before" and step.amount > 0
+    before, after = (step.side == side and step.amount > 0 for side in ("before", "after"))
     amount = -step.amount if step.side == "before" else step.amount
     days = timedelta(days=round_ * (step.repeat_days or 0))
     if step.unit == "days":
@@ -78,8 +85,14 @@ def expected(
     if version.working_days:
         if version.off_day == "skip" and moved.date() in rest:
             return None
-        while moved.date() in rest:
-            moved += timedelta(days=-1 if version.off_day == "before" else 1)
+        asked, other = (-1, 1) if version.off_day == "before" else (1, -1)
+        worked = off_the_rest(moved, rest, asked)
+        moment = on_the_clock(worked, zone)
+        if worked != moved and (
+            (before and wanted <= anchor < moment) or (after and moment < anchor <= wanted)
+        ):
+            worked = off_the_rest(moved, rest, other)
+        moved = worked
     return wanted if moved == local else on_the_clock(moved, zone)
 
 
@@ -198,6 +211,19 @@ def rest() -> set[date]:
     zone="Asia/Shanghai",
     version=version_of(send_from=time(9), send_until=time(21)),
 )
+# What is to come before a bill is due does not wait for the working day after it, nor the other way round.
+@example(
+    anchor=datetime(2026, 10, 4, 12, tzinfo=UTC),
+    step=step_of(1),
+    zone="Asia/Shanghai",
+    version=version_of(working_days=True, off_day="after"),
+)
+@example(
+    anchor=datetime(2026, 10, 2, 12, tzinfo=UTC),
+    step=step_of(1, side="after"),
+    zone="Asia/Shanghai",
+    version=version_of(working_days=True, off_day="before"),
+)
 def test_an_orders_step_is_due_when_the_obvious_calculation_says(
     rest: set[date], anchor: datetime, step: ReminderStep, zone: str, version: RuleVersion
 ) -> None:
@@ -261,3 +287,28 @@ def test_a_time_that_comes_twice_is_taken_at_the_first() -> None:
     make_order(customer, due_at=datetime(2026, 11, 2, 16, tzinfo=UTC))
     found = computed(version_of(), step_of(1, at_time=time(1, 30)), customer)
     assert list(found.values()) == [datetime(2026, 11, 1, 5, 30, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(
+    ("off_day", "side", "due"),
+    [
+        # Payment is due on Sunday evening: the day before and the day itself are days off, and so is Monday.
+        ("after", "before", datetime(2026, 10, 2, 2, tzinfo=UTC)),
+        ("before", "before", datetime(2026, 10, 2, 2, tzinfo=UTC)),
+        ("after", "after", datetime(2026, 10, 6, 2, tzinfo=UTC)),
+        ("before", "after", datetime(2026, 10, 6, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_day_off_never_moves_a_reminder_to_the_other_side_of_its_date(
+    off_day: str, side: str, due: datetime
+) -> None:
+    BusinessCalendar.objects.update(default=False)
+    made = BusinessCalendar.objects.create(
+        key="long", name="Long weekend", weekdays=[1, 2, 3, 4, 5], default=True
+    )
+    CalendarDay.objects.create(calendar=made, day=date(2026, 10, 5), works=False)
+    customer = make_customer(time_zone="Asia/Shanghai")
+    make_order(customer, due_at=datetime(2026, 10, 4, 12, tzinfo=UTC))
+    version = version_of(working_days=True, off_day=off_day)
+    found = computed(version, step_of(1, side=side, at_time=time(10)), customer)
+    assert list(found.values()) == [due]

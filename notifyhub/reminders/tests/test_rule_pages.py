@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from notifyhub.customers.models import EventName, EventProperty
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.messaging.models import Template
 from notifyhub.reminders.models import ReminderRule, RuleVersion
 from notifyhub.reminders.services.planning import plan_reminders
-from notifyhub.reminders.tests.factories import change_rule, make_order, make_rule, make_text, spec, tell
+from notifyhub.reminders.tests.factories import change_rule, make_order, make_rule, make_text, spec
 from notifyhub.reminders.tests.pages import entries, judged
 from notifyhub.staff import roles
 from notifyhub.staff.models import AuditEntry
@@ -187,6 +188,17 @@ def test_rows_are_added_moved_and_removed_without_saving_or_losing_anything(edit
     assert not ReminderRule.objects.exists()
 
 
+def test_another_step_is_never_the_same_as_the_one_before(editor: Client) -> None:
+    posted = entries({"amount": 3, "template": make_text().pk}, act="step:add")
+    shown = []
+    for _press in range(4):
+        steps = editor.post(reverse(ADD), posted).context["steps"]
+        rows = [{name: row[name].value() or "" for name in row.fields} for row in steps]
+        shown = [(row["amount"], row["side"]) for row in rows]
+        posted = entries(*rows, act="step:add")
+    assert shown == [("3", "before"), ("1", "before"), ("1", "after"), ("3", "after"), ("6", "after")]
+
+
 def test_another_start_brings_its_stops_unless_somebody_chose_their_own(editor: Client) -> None:
     posted = entries({"template": make_text().pk}, act="start", order_date="starts_at")
     page = editor.post(reverse(ADD), posted)
@@ -305,11 +317,29 @@ def test_each_role_sees_and_changes_what_is_its_own(client: Client, role: str) -
 
 
 def test_known_events_and_properties_are_offered(editor: Client) -> None:
-    tell(make_customer(), "cart_abandoned", cart_value=3)
+    name = EventName.objects.create(name="cart_abandoned", total=3)
+    EventProperty.objects.create(event=name, key="cart_value")
     rule = make_rule(spec(1, "hours", "after"), start="event", event_name="cart_abandoned", active=False)
-    known = editor.get(reverse(CHANGE, args=[rule.pk])).context["known"]
-    assert "cart_abandoned" in known["events"]
-    assert known["properties"] == ["cart_value"]
+    page = editor.get(reverse(CHANGE, args=[rule.pk]))
+    known = page.context["known"]
+    # What comes stands first; what platforms commonly send is offered before it ever came.
+    assert known["events"][0] == ("cart_abandoned", "Cart left behind")
+    assert "order_paid" in dict(known["events"])
+    assert known["properties"] == [("cart_value", "")]
+    assert '<option value="order_paid" label="Order paid">' in page.content.decode()
+
+
+def test_the_list_says_what_starts_a_rule_in_words_with_the_platforms_name_on_hover(editor: Client) -> None:
+    make_rule(spec(1, "hours", "after"), start="event", event_name="cart_abandoned", name="Cart")
+    make_rule(spec(0), start="customer", date_field="birthday", yearly=True, name="Birthday")
+    make_rule(spec(1, "hours", "after"), start="event", event_name="boiler_checked", name="Boiler")
+    page = editor.get(reverse("admin:reminders_reminderrule_changelist")).content.decode()
+    for name, words in (
+        ("cart_abandoned", "Cart left behind"),
+        ("birthday", "Birthday"),
+        ("boiler_checked", "boiler_checked"),
+    ):
+        assert f'<span title="{name}">{words}</span>' in page
 
 
 def test_the_text_of_a_step_is_shown_as_its_channels_show_it(editor: Client) -> None:

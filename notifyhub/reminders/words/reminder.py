@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from notifyhub.core.templatetags.nh import when
-from notifyhub.customers.models import Order
+from notifyhub.customers.models import Customer, Order
+from notifyhub.customers.words import event_words
 from notifyhub.messaging.models import Delivery
-from notifyhub.reminders.models import Occasion, Reminder
+from notifyhub.reminders.models import Occasion, Reminder, ReminderRule
+from notifyhub.reminders.registry import describe_condition
 from notifyhub.reminders.words.steps import channel_label
 
 State = Reminder.State
@@ -28,10 +31,31 @@ def why_words(row: Any) -> str:
     if not row.reason:
         return ""
     label = str(type(row).Reason(row.reason).label) if row.reason in type(row).Reason.values else row.reason
-    detail = row.detail
-    if row.reason == Reason.ORDER_STATE and detail in Order.State.values:
-        detail = str(Order.State(detail).label)
+    detail = _detail_words(row.reason, row.detail)
     return f"{label} ({detail})" if detail else label
+
+
+def _detail_words(reason: str, detail: str) -> str:
+    """Return what exactly it was as people say it; what has no words stays as it was stored."""
+    states: dict[str, Any] = {
+        Reason.ORDER_STATE: Order.State,
+        Reason.RULE_OFF: ReminderRule.State,
+        Reason.CUSTOMER_GONE: Customer.State,
+    }
+    if reason in states and detail in states[reason].values:
+        return str(states[reason](detail).label)
+    if reason in (Reason.EVENT, Reason.NEWER):
+        return str(event_words(detail))
+    if reason == Reason.CONDITION:
+        return describe_condition(detail)
+    if reason == Reason.REACTED:
+        return channel_label(detail)
+    if reason == Reason.CUSTOMER_MAX and " / " in detail:
+        most, days = detail.split(" / ", 1)
+        return _("at most %(n)s within %(days)s days") % {"n": most, "days": days}
+    if reason == Reason.SUBJECT_GAP and detail:
+        return _("at least %s hours between two") % detail
+    return detail
 
 
 def moved_words(reminder: Reminder, holiday: str) -> str:
@@ -90,6 +114,14 @@ def reminder_words(reminder: Reminder, messages: list[Delivery], *, holiday: str
             said.append(_("The platform said so %s.") % when(occasion.order.told_at))
     else:
         said.append(_("Not sent. Skipped %(at)s: %(why)s.") % {"at": settled, "why": why_words(reminder)})
+        if reminder.reason == Reason.LATE:
+            hours = occasion.rule_version.grace_hours
+            text = ngettext(
+                "It was due %(due)s, and by its rule it may go up to %(n)d hour late.",
+                "It was due %(due)s, and by its rule it may go up to %(n)d hours late.",
+                hours,
+            )
+            said.append(text % {"due": when(reminder.due_at), "n": hours})
     moved = moved_words(reminder, holiday)
     return [*said, moved] if moved else said
 

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from notifyhub.customers.models import Order
+from notifyhub.customers.words import attribute_words, event_words
 from notifyhub.reminders.models import RuleVersion
-from notifyhub.reminders.registry import skip_conditions
+from notifyhub.reminders.registry import field_words, skip_conditions
 from notifyhub.reminders.services.filters import OPERATORS
 from notifyhub.reminders.words.steps import step_words
 
@@ -60,8 +61,8 @@ def _start(rule: Any) -> list[str]:
             if rule.yearly
             else _("From the date in the profile field “%s”, once.")
         )
-        return [text % (rule.date_field or "…")]
-    said = [_("When “%s” happens.") % (rule.event_name or "…")]
+        return [text % (attribute_words(rule.date_field) or "…")]
+    said = [_("When “%s” happens.") % (event_words(rule.event_name) or "…")]
     if rule.event_filters:
         said.append(_("Only when %s.") % _(" and ").join(_condition(one) for one in rule.event_filters))
     if lines:
@@ -106,7 +107,7 @@ def _ends(rule: Any) -> list[str]:
             if rule.stop_matching == RuleVersion.Matching.CUSTOMER
             else _("when one of these happens about the same subject: %s")
         )
-        ends.append(text % listed(rule.stop_events))
+        ends.append(text % listed([event_words(name) for name in rule.stop_events]))
     if rule.stop_reacted:
         ends.append(_("when the customer has read or clicked one of its messages"))
     if not ends:
@@ -121,7 +122,7 @@ def _skips(rule: Any) -> list[str]:
         if found is None:
             continue
         given = [
-            f"{field.label}: {_chosen(field, one.get(field.name))}"
+            f"{field.label}: {field_words(field, one.get(field.name))}"
             for field in found.fields
             if one.get(field.name) not in (None, "")
         ]
@@ -129,12 +130,6 @@ def _skips(rule: Any) -> list[str]:
     if not said:
         return [_("No step, by conditions of its own.")]
     return [_("A step, while the next ones go on: %s.") % _("; ").join(said)]
-
-
-def _chosen(field: Any, value: Any) -> str:
-    if field.choices is None:
-        return str(value)
-    return str({str(code): label for code, label in field.choices()}.get(str(value), value))
 
 
 def _hours(rule: Any) -> list[str]:
@@ -149,10 +144,12 @@ def _hours(rule: Any) -> list[str]:
     if rule.working_days:
         days = {
             RuleVersion.OffDay.BEFORE: _(
-                "On working days only (%s); on a day off it goes on the working day before."
+                "On working days only (%s); on a day off it goes on the working day before, "
+                "but never across its date."
             ),
             RuleVersion.OffDay.AFTER: _(
-                "On working days only (%s); on a day off it goes on the next working day."
+                "On working days only (%s); on a day off it goes on the next working day, "
+                "but never across its date."
             ),
             RuleVersion.OffDay.SKIP: _("On working days only (%s); on a day off it is left out."),
         }
@@ -202,7 +199,7 @@ def _goal(rule: Any) -> list[str]:
     if rule.goal_paid:
         goals.append(_("it is paid in full"))
     if rule.goal_events:
-        goals.append(_("one of these happens: %s") % listed(rule.goal_events))
+        goals.append(_("one of these happens: %s") % listed([event_words(name) for name in rule.goal_events]))
     if not goals:
         return [_("Nothing: the report counts messages only.")]
     said = [

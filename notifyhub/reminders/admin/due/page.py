@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifyhub.core.admin import PageMixin
@@ -43,7 +44,8 @@ def _holiday(reminder: Reminder) -> str:
     )
     found = days.values_list("name", flat=True).first()
     if found is not None:
-        return found or f"{day}"
+        # The names that we fill in are kept in English and said in the language of who reads.
+        return gettext(found) if found else f"{day}"
     return str(_("weekend")) if day.isoweekday() > 5 else ""
 
 

@@ -1,54 +1,36 @@
-"""What the rule page may suggest: events that came lately, their properties, fields of profiles."""
+"""What the rule page may suggest: events of the catalogue with their words, properties, profile fields."""
 
 from typing import Any
 
 from django.db import connection
 
-# One look-up by the index on (name, id) for each name there is, however many events.
-_NAMES = """
-WITH RECURSIVE t AS (
-    (SELECT name FROM customers_event ORDER BY name LIMIT 1)
-    UNION ALL
-    SELECT (SELECT e.name FROM customers_event e WHERE e.name > t.name ORDER BY e.name LIMIT 1)
-    FROM t WHERE t.name IS NOT NULL
-)
-SELECT name FROM t WHERE name IS NOT NULL LIMIT 300
-"""
-_PROPERTIES = """
+from notifyhub.customers.models import EventName, EventProperty
+from notifyhub.customers.words import EVENTS, attribute_words, event_words
+
+MOST_NAMES, MOST_PROPERTIES = 300, 60
+_FIELDS = f"""
 SELECT DISTINCT jsonb_object_keys(
-    CASE jsonb_typeof(e.properties) WHEN 'object' THEN e.properties ELSE '{}' END)
-FROM (SELECT properties FROM customers_event WHERE name = %s ORDER BY id DESC LIMIT 50) e ORDER BY 1 LIMIT 60
+    CASE jsonb_typeof(c.attributes) WHEN 'object' THEN c.attributes ELSE '{{}}' END)
+FROM (SELECT attributes FROM customers_customer ORDER BY id DESC LIMIT 200) c ORDER BY 1
+LIMIT {MOST_PROPERTIES}
 """
-_FIELDS = """
-SELECT DISTINCT jsonb_object_keys(
-    CASE jsonb_typeof(c.attributes) WHEN 'object' THEN c.attributes ELSE '{}' END)
-FROM (SELECT attributes FROM customers_customer ORDER BY id DESC LIMIT 200) c ORDER BY 1 LIMIT 60
-"""
-# Names that the house's own texts and examples use, before the first event has come.
-USUAL = (
-    "order_placed",
-    "order_paid",
-    "order_cancelled",
-    "order_completed",
-    "booking_confirmed",
-    "cart_abandoned",
-    "arrangement_agreed",
-    "refund_asked",
-)
+
+Named = list[tuple[str, Any]]
 
 
-def _column(sql: str, params: list[Any] | None = None) -> list[str]:
+def suggestions(event_name: str) -> dict[str, Named]:
+    """Return (name, words) to offer: events, properties of the event, fields of profiles. Three queries.
+
+    Events of the catalogue come first, the most frequent before the rare; after them those that platforms
+    commonly send, for a rule may be written before its first event has come.
+    """
+    names = list(EventName.objects.order_by("-total", "name").values_list("name", flat=True)[:MOST_NAMES])
+    keys = EventProperty.objects.filter(event__name=event_name).order_by("key")
     with connection.cursor() as cursor:
-        cursor.execute(sql, params or [])
-        return [row[0] for row in cursor.fetchall()]
-
-
-def suggestions(event_name: str) -> dict[str, list[str]]:
-    """Return the names to offer: events, properties of the event, fields of profiles. Three queries."""
-    names = _column(_NAMES)
+        cursor.execute(_FIELDS)
+        fields = [row[0] for row in cursor.fetchall()]
     return {
-        "events": sorted({*names, *USUAL}),
-        "seen": names,
-        "properties": _column(_PROPERTIES, [event_name]) if event_name else [],
-        "fields": _column(_FIELDS),
+        "events": [(name, event_words(name)) for name in dict.fromkeys([*names, *EVENTS])],
+        "properties": list(keys.values_list("key", "purpose")[:MOST_PROPERTIES]) if event_name else [],
+        "fields": [(name, attribute_words(name)) for name in fields],
     }

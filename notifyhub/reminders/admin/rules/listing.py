@@ -9,11 +9,13 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from notifyhub.core.admin import ServiceAdmin, SwitchPage
 from notifyhub.core.templatetags.nh import number, when
+from notifyhub.customers.words import attribute_words, event_words
 from notifyhub.reminders.admin.gallery import Gallery, MakeExample
 from notifyhub.reminders.admin.rules.live import CalendarPart, TextPart, TryPart, WordsPart
 from notifyhub.reminders.admin.rules.page import RulePage
@@ -84,13 +86,16 @@ class ReminderRuleAdmin(ServiceAdmin):
         return rule.state, rule.get_state_display()
 
     @display(description=_("Starts from"), ordering="live__start")
-    def show_start(self, rule: ReminderRule) -> str:
+    def show_start(self, rule: ReminderRule) -> Any:
         live = rule.live
         if live is None:
             return "—"
         if live.start == live.Start.ORDER:
             return str(dict(live.OrderDate.choices).get(live.date_field, live.date_field))
-        return live.event_name or live.date_field
+        name = live.event_name or live.date_field
+        words = event_words(name) if live.event_name else attribute_words(name)
+        # The platform's own name is on hover, for whoever compares with what it sends.
+        return format_html('<span title="{}">{}</span>', name, words)
 
     @display(description=_("Next one"), ordering="following")
     def show_next(self, rule: Any) -> str:

@@ -194,9 +194,7 @@ def _field_of(one: SkipField) -> forms.Field:
     elif one.kind == "choice" and one.choices is not None:
         field = forms.ChoiceField(choices=list(one.choices()), **more)
     else:
-        known = (
-            {"list": "rr-events", "autocomplete": "off"} if "event" in one.name or one.name == "name" else {}
-        )
+        known = {"list": "rr-events", "autocomplete": "off"} if one.kind == "event" else {}
         field = forms.CharField(max_length=120, widget=forms.TextInput(attrs=known), **more)
     field.widget.attrs["class"] = kind
     return field

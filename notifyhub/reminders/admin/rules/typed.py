@@ -151,11 +151,15 @@ def act_on(post: Any, act: str) -> Typed:
 
 
 def _another(prefix: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the next row: a step goes on like the one before it, only nearer."""
+    """Return the next row: a step goes on like the one before it, nearer to the date or after it."""
     if prefix != "step" or not rows:
         return first_step() if prefix == "step" else {}
     last = {name: value for name, value in rows[-1].items() if not name.startswith("repeat")}
-    return {**last, "number": "", "amount": "1"}
+    amount = str(last.get("amount") or "")
+    if last.get("side") == "after" and amount.isdecimal() and len(amount) < 4:
+        return {**last, "number": "", "amount": str(max(int(amount), 1) * 2 + (amount == "1"))}
+    side = "after" if amount == "1" else last.get("side")
+    return {**last, "number": "", "amount": "1", "side": side}
 
 
 def _move(rows: list[dict[str, Any]], place: int, verb: str) -> None:

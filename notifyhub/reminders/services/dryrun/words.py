@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from notifyhub.core.templatetags.nh import when
 from notifyhub.customers.models import Customer, Order
+from notifyhub.customers.words import attribute_words, event_words
 from notifyhub.reminders.models import Reminder, RuleVersion
 from notifyhub.reminders.registry import describe_condition
 
@@ -23,9 +24,9 @@ def stop_words(why: str) -> str:
     if reason == Reason.HELD:
         return _("Not sent while this is on hold: %s.") % (detail or "—")
     if reason == Reason.EVENT:
-        return _("Not sent: “%s” has happened.") % detail
+        return _("Not sent: “%s” has happened.") % event_words(detail)
     if reason == Reason.NEWER:
-        return _("Not sent: the newer “%s” has replaced it.") % detail
+        return _("Not sent: the newer “%s” has replaced it.") % event_words(detail)
     if reason == Reason.REACTED:
         return _("Not sent: a message about it was read or clicked.")
     return _("Not sent: %s.") % Reason(reason).label
@@ -62,15 +63,14 @@ def nothing_words(version: RuleVersion, customer: Customer) -> str:
     field = version.date_field
     if version.start == RuleVersion.Start.CUSTOMER:
         if field not in customer.attributes:
-            return _("The profile has no field “%s”.") % field
-        return (
-            _("“%s” in the profile is not a date such as 1990-05-17, or that date is long past or far ahead.")
-            % field
-        )
+            return _("The profile has no field “%s”.") % attribute_words(field)
+        return _(
+            "“%s” in the profile is not a date such as 1990-05-17, or that date is long past or far ahead."
+        ) % attribute_words(field)
     if version.start == RuleVersion.Start.EVENT:
         return _(
             "No “%(event)s” of this customer in the last 60 days has a date in “%(field)s” and fits."
-        ) % {"event": version.event_name, "field": field}
+        ) % {"event": event_words(version.event_name), "field": field}
     dated = Order.objects.filter(customer=customer, **{f"{field}__isnull": False})
     lines = set(dated.values_list("line", flat=True).distinct())
     if not lines:

@@ -7,7 +7,6 @@ times* on the customer's own clock.
 from notifyhub.reminders.services.due_sql.anchors import Anchors, anchors_of, event_anchors
 from notifyhub.reminders.services.due_sql.rows import Lines, due_rows, lines_of, reach_of
 from notifyhub.reminders.services.due_sql.times import at_clock
-from notifyhub.reminders.services.due_sql.zones import known_zones
 
 __all__ = [
     "Anchors",
@@ -16,7 +15,6 @@ __all__ = [
     "at_clock",
     "due_rows",
     "event_anchors",
-    "known_zones",
     "lines_of",
     "reach_of",
 ]

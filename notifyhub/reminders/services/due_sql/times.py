@@ -78,10 +78,17 @@ _OVER_MIDNIGHT = {
     "back": f"CASE WHEN {_OUTSIDE} THEN w.clock::date + %(send_until)s::time ELSE w.clock END",
 }
 
+# To the working day that the rule says, unless that is on the other side of the date: nobody is told today
+# what was due yesterday, or that something is late which is not.
 _DAYS = """
-LEFT JOIN unnest(%(off_days)s::date[], %(off_to)s::date[]) AS m (day, goes_to) ON m.day = {clock}::date
+LEFT JOIN unnest(%(off_days)s::date[], %(off_to)s::date[], %(off_else)s::date[]) AS m (day, goes_to, else_to)
+    ON m.day = {clock}::date
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN m.goes_to IS NULL THEN {clock} ELSE m.goes_to + {clock}::time END AS clock,
+    SELECT CASE WHEN m.goes_to IS NULL THEN {clock}
+        WHEN s.before AND t.wanted_at <= a.anchor_at AND {moment} > a.anchor_at
+            OR s.shift > 0 AND t.wanted_at >= a.anchor_at AND {moment} < a.anchor_at
+        THEN m.else_to + {clock}::time
+        ELSE m.goes_to + {clock}::time END AS clock,
         m.day IS NOT NULL AND m.goes_to IS NULL AS off
     OFFSET 0
 ) k
@@ -103,16 +110,20 @@ def times_sql(version: RuleVersion, *, now: datetime) -> tuple[str, str, str, di
         clock = "h.clock"
         params |= {"send_from": version.send_from, "send_until": version.send_until}
     if version.working_days:
-        joins += _DAYS.format(clock=clock)
+        joins += _DAYS.format(clock=clock, moment=at_clock(f"(m.goes_to + {clock}::time)", "a.zone"))
         clock, off = "k.clock", "k.off"
         moves = day_moves(version, first=(now - CALENDAR_BACK).date(), last=(now + CALENDAR_AHEAD).date())
-        params |= {"off_days": list(moves), "off_to": list(moves.values())}
+        params |= {
+            "off_days": list(moves),
+            "off_to": [move and move[0] for move in moves.values()],
+            "off_else": [move and move[1] for move in moves.values()],
+        }
     due = f"CASE WHEN {clock} = w.clock THEN t.wanted_at ELSE {at_clock(clock, 'a.zone')} END"
     return joins, due, off, params
 
 
-def day_moves(version: RuleVersion, *, first: date, last: date) -> dict[date, date | None]:
-    """Return where each day off between the two goes; None where it is left out."""
+def day_moves(version: RuleVersion, *, first: date, last: date) -> dict[date, tuple[date, date] | None]:
+    """Return for each day off between the two where it goes, and where else; None where it is left out."""
     calendar = version.calendar or BusinessCalendar.objects.filter(default=True).first()
     weekdays = set(calendar.weekdays if calendar else WEEKDAYS)
     rest = timedelta(days=LONGEST_REST)
@@ -124,15 +135,15 @@ def day_moves(version: RuleVersion, *, first: date, last: date) -> dict[date, da
     def works(day: date) -> bool:
         return said.get(day, day.isoweekday() in weekdays)
 
+    def nearest(day: date, step: timedelta) -> date:
+        return next((day + n * step for n in range(1, LONGEST_REST) if works(day + n * step)), day)
+
     step = timedelta(days=-1 if version.off_day == RuleVersion.OffDay.BEFORE else 1)
-    moves: dict[date, date | None] = {}
+    moves: dict[date, tuple[date, date] | None] = {}
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(ordinal)
         if works(day):
             continue
-        if version.off_day == RuleVersion.OffDay.SKIP:
-            moves[day] = None
-            continue
-        target = next((day + n * step for n in range(1, LONGEST_REST) if works(day + n * step)), day)
-        moves[day] = target
+        left_out = version.off_day == RuleVersion.OffDay.SKIP
+        moves[day] = None if left_out else (nearest(day, step), nearest(day, -step))
     return moves

@@ -99,7 +99,8 @@ def conditions_sql(version: RuleVersion) -> tuple[str, dict[str, Any]]:
 
 def condition_words(skip: dict[str, Any]) -> str:
     """Return what is kept of a condition that left a row out: its kind and what it asked."""
-    values = [str(value) for name, value in skip.items() if name != "kind"]
+    found = skip_conditions.get(str(skip.get("kind")))
+    values = [str(skip[field.name]) for field in (found.fields if found else ()) if field.name in skip]
     return " ".join([str(skip.get("kind")), *values])[:80]
 
 

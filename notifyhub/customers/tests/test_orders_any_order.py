@@ -76,3 +76,14 @@ def test_any_order_and_any_repetition_of_events_gives_the_same_orders(said: Any,
     cuts = sorted(data.draw(st.lists(st.integers(0, len(mixed)), max_size=4)))
     batches = [mixed[a:b] for a, b in zip([0, *cuts], [*cuts, len(mixed)], strict=True)]
     assert outcome([batch for batch in batches if batch]) == expected
+
+
+def test_a_state_told_after_an_empty_word_of_the_same_moment_is_told() -> None:
+    make_customer(external_id="E1")
+    empty, bill = (
+        EventIn(
+            message_id=name, name=name, occurred_at=START, external_id="E1", order_number="H1", properties={}
+        )
+        for name in ("booking_updated", "bill_issued")
+    )
+    assert outcome([[empty], [bill]]) == outcome([[bill, empty]]) == outcome([[bill], [empty]])

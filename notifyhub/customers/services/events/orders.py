@@ -40,11 +40,12 @@ _COLUMNS = {"customer_id": "bigint", "number": "text", "told_at": "timestamptz",
 _TOLD = "(SELECT * FROM unnest({arrays}) AS u ({names}))".format(
     arrays=", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items()), names=", ".join(_COLUMNS)
 )
-# A row that nothing has been said about yet, so that the update below treats new and known orders alike.
+# A row that nothing has been said about yet, so that the update below treats new and known orders alike. What
+# `told` does not name of it was never said, unlike in rows that came about in another way.
 _OPEN = """
 INSERT INTO customers_order (customer_id, number, line, merchant, city, state, currency,
     amount_due, amount_paid, amount_refunded, told_at, told)
-SELECT t.customer_id, t.number, 'other', '', '', 'placed', 'CNY', 0, 0, 0, '-infinity', '{}'
+SELECT t.customer_id, t.number, 'other', '', '', 'placed', 'CNY', 0, 0, 0, '-infinity', '{"opened": 0}'
 FROM unnest(%s::bigint[], %s::text[]) AS t (customer_id, number) ORDER BY t.number
 ON CONFLICT (number) DO NOTHING
 """
@@ -53,12 +54,13 @@ ON CONFLICT (number) DO NOTHING
 def _later(name: str) -> str:
     """Return the condition that what is told of `name` goes before what is known of it.
 
-    Of two statements made at one moment the state further along stands, else the greater value. Rows from
-    before the moments were kept have the one of their last statement.
+    Of two statements made at one moment the state further along stands, else the greater value. Orders that
+    no event opened have the moment of their last statement for what they are.
     """
     known = f"nullif(o.{name}, {_EMPTY[name]})" if name in _EMPTY else f"o.{name}"
     since = (
-        f"coalesce((o.told ->> '{name}')::numeric, CASE WHEN {known} IS NULL THEN '-infinity'::numeric "
+        f"coalesce((o.told ->> '{name}')::numeric, CASE WHEN o.told ? 'opened' OR {known} IS NULL "
+        "THEN '-infinity'::numeric "
         "ELSE extract(epoch FROM o.told_at) * 1000000 END)"
     )
     if name == "state":

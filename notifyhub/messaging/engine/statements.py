@@ -34,7 +34,8 @@ LAZY_COMMIT = "set_config('synchronous_commit', 'off', TRUE)"
 # A plan made for few customers is no good for a million, and only ANALYZE would tell.
 PLANS_LAST_SECONDS = 5.0
 
-_LOOK_UP = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+_BY_INDEX = "SET enable_seqscan = off"
+_BY_ROW = f"{_BY_INDEX}; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 _planned = threading.local()
 _known = threading.local()
@@ -63,6 +64,8 @@ def _numbered(query: str) -> tuple[bytes, tuple[str | int, ...]]:
 class Prepared(psycopg.RawCursor[Any]):
     """A cursor that leaves what it executes prepared for the next time."""
 
+    by_row = True
+
     @property
     def adapters(self) -> AdaptersMap:
         """Return how values travel between Python and the server."""
@@ -77,26 +80,26 @@ class Prepared(psycopg.RawCursor[Any]):
         kind = (query, *[(type(one), one == []) for one in params or ()])
         if _planned.statements is None or kind in _planned.statements:
             return super().execute(query, params, prepare=True, **options)
-        with _planned_by_index(self.connection):
+        with _planned_as(_BY_ROW if self.by_row else _BY_INDEX, self.connection):
             super().execute(query, params, prepare=True, **options)
         _planned.statements.add(kind)
         return self
 
 
 @contextmanager
-def _planned_by_index(raw: "psycopg.Connection[Any]") -> Iterator[None]:
-    """Let the server plan what is executed as look-ups, row by row.
+def _planned_as(how: str, raw: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Let the server plan what is executed as look-ups.
 
     While a partition has a page or two, reading all of it is the cheapest way to any row; the plan outlives
     that, and a planning that runs beside it adds a hundred thousand rows a second.
     """
-    raw.execute(_LOOK_UP)
+    raw.execute(how)
     try:
         yield
     finally:
         # A transaction that failed takes the setting back itself.
         if raw.info.transaction_status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
-            raw.execute(_LOOK_UP.replace("= off", "TO DEFAULT"))
+            raw.execute(how.replace("= off", "TO DEFAULT"))
 
 
 class _MomentLoader(TimestamptzLoader):
@@ -110,9 +113,13 @@ class _MomentLoader(TimestamptzLoader):
         return self._last[1]
 
 
-def prepared() -> CursorWrapper:
+def prepared(*, by_row: bool = True) -> CursorWrapper:
     """Return a cursor like that of `connection.cursor()`, for statements whose text never changes with the
-    data. Parameters want a cast where the server cannot guess their type."""
+    data. Parameters want a cast where the server cannot guess their type.
+
+    `by_row` False leaves it to the server how to join: for what reads a window, whose rows are bounded by
+    themselves, and where joining sets costs two thirds of looking up each.
+    """
     # Django's own object, whose attributes are found at once, and not the one that asks for it every time.
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
@@ -120,7 +127,9 @@ def prepared() -> CursorWrapper:
     raw = database.connection
     with database.wrap_database_errors:
         _keep_plans_fresh(raw)
-    wrapped: CursorWrapper = database._prepare_cursor(Prepared(raw))  # type: ignore[attr-defined]
+    cursor = Prepared(raw)
+    cursor.by_row = by_row
+    wrapped: CursorWrapper = database._prepare_cursor(cursor)  # type: ignore[attr-defined]
     return wrapped
 
 

@@ -153,7 +153,7 @@ _names: list[str] = []
 def read_window(batches: Sequence[LeasedBatch], *, take: int, owner: str = "") -> list[dict[str, Any]]:
     """Return up to `take` rows of each batch, gates looked at."""
     statement, params = window_sql(batches, take=take, owner=owner)
-    with prepared() as cursor:
+    with prepared(by_row=False) as cursor:
         cursor.execute(statement, params)
         if not _names:
             # Whatever its batches, the statement has the same columns.

@@ -64,7 +64,7 @@ def fill(world: World) -> None:
 def prepare(world: World) -> None:
     """Make sure that everybody has a portrait."""
     fill(world)
-    if not CustomerTrait.objects.exists():
+    if CustomerTrait.objects.count() < world.people:
         say("Computing portraits.")
         refresh_all()
 

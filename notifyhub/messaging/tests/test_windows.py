@@ -10,6 +10,7 @@ from notifyhub.customers.models import Consent, ContactPoint, Customer, Hold, Su
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.messaging.channels.memory import MemoryBackend
 from notifyhub.messaging.engine.planner import plan_dispatch
+from notifyhub.messaging.engine.window_sql import Needs, needs_of, window_sql
 from notifyhub.messaging.models import (
     Batch,
     Delivery,
@@ -122,6 +123,35 @@ def test_an_origin_may_stop_what_is_no_longer_due() -> None:
     drain()
     assert reasons(dispatch) == {"stopped": 1}
     assert_counts_are_the_ledger(dispatch)
+
+
+def test_one_window_of_many_dispatches_looks_at_what_any_of_them_needs() -> None:
+    stop_conditions.register("errand", "d.dedup_key >= 0")
+    stopped, plain = (
+        dispatch_to([customer], message_class="transactional", priority=Priority.REALTIME, **fields)
+        for customer, fields in zip(
+            make_recipients("auto", "auto"), ({"origin_kind": "errand"}, {}), strict=True
+        )
+    )
+    assert work(priority=Priority.REALTIME) == 2
+    assert reasons(stopped) == {"stopped": 1}
+    assert states(plain) == {"sent": 1}
+
+
+def test_what_no_dispatch_of_a_window_can_need_is_left_out_of_its_statement() -> None:
+    stop_conditions.register("errand", "d.dedup_key = 1")
+    plain, _ = planned("auto")
+    assert needs_of([plain]) == Needs(origins=frozenset(), steps=False, items=False, subjects=False)
+    two_steps = dispatch_to(chain=[{"channel": "email"}, {"channel": "sms"}])
+    errand = dispatch_to(make_recipients("auto"), origin_kind="errand", subject_ref="order:7")
+    assert needs_of([plain, two_steps, errand]) == Needs(origins=frozenset({"errand"}))
+    statements = [
+        window_sql([], take=1, needs=needs)[0] for needs in (needs_of([plain]), needs_of([plain, errand]))
+    ]
+    assert [["messaging_dispatchitem" in one, "dedup_key = 1" in one] for one in statements] == [
+        [False, False],
+        [True, True],
+    ]
 
 
 def test_answers_become_states() -> None:

@@ -11,7 +11,7 @@ from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window.parts import Done, Live
 from notifyhub.messaging.engine.window.preparing import prepare
 from notifyhub.messaging.engine.window.sending import open_and_send
-from notifyhub.messaging.engine.window_sql import read_window
+from notifyhub.messaging.engine.window_sql import needs_of, read_window
 from notifyhub.messaging.models import Dispatch
 
 # Rows of a window. Larger ones settle faster and leave more in doubt when a process dies.
@@ -35,7 +35,8 @@ def run_window(
     """
     done = Done()
     by_batch: dict[int, list[Row]] = defaultdict(list)
-    for row in read_window(batches, take=take, owner=lease.owner):
+    needs = needs_of(composer.dispatch(number) for number in {one.dispatch_id for one in batches})
+    for row in read_window(batches, take=take, owner=lease.owner, needs=needs):
         by_batch[row["batch_id"]].append(row)
     live: Live = []
     for batch in batches:

@@ -14,6 +14,7 @@ power leaves in doubt what a killed process does: one window.
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from django.db import transaction
@@ -29,7 +30,7 @@ State = Delivery.State
 Kind = DeliveryEvent.Kind
 
 # Batch, state, reason, tries, account, kind and code of a verdict.
-_Common = tuple[int, int, str, int, int | None, str, str]
+_Common = tuple[int, int, str, int, int, str, str]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -98,60 +99,49 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy:
     repeated without harm: the second finds the cursor moved.
     """
     batches: list[dict[str, Any]] = []
-    # What most rows of a window have in common travels once.
-    places: dict[_Common, int] = {}
-    places_of, numbers = Bigints(), Bigints()
-    refs, details = Texts(), Texts()
+    # What many rows of a window have in common travels once.
+    groups: dict[_Common, list[Verdict]] = {}
     copy_batches, copy_rows, copies = Bigints(), Bigints(), Octets()
     for write in writes:
+        number = write.batch.id
         batches.append(
             {
-                "id": write.batch.id,
+                "id": number,
                 "epoch": write.batch.epoch,
                 "was": write.batch.cursor,
                 "cursor": write.cursor,
                 "open_to": write.open_to,
-                "account": write.account_id,
+                "account": write.account_id or 0,
                 "reasons": write.reasons(),
                 "side": write.sides(),
                 **write.counts(),
             }
         )
-        number, verdicts = write.batch.id, write.verdicts
-        for one in verdicts:
-            common = (number, one.state, one.reason, one.tries, one.account_id, one.kind, one.code)
-            places_of.append(places.setdefault(common, len(places) + 1))
-        numbers += [one.row for one in verdicts]
-        refs += _flat_all([one.ref for one in verdicts], 120)
-        details += _flat_all([one.detail for one in verdicts], 300)
+        for one in write.verdicts:
+            common = (number, one.state, one.reason, one.tries, one.account_id or 0, one.kind, one.code)
+            groups.setdefault(common, []).append(one)
         copy_batches += [number] * len(write.copies)
         copy_rows += [row for row, _ in write.copies]
         copies += [copy for _, copy in write.copies]
-    batch, state, reason, tries, account, kind, code = zip(*places, strict=True) if places else ((),) * 7
+    statement = write_sql(
+        one=len(batches) == 1,
+        reasons=any(one["reasons"] for one in batches),
+        verdicts=min(len(groups), 2),
+        delivered=any(one[1] == State.DELIVERED for one in groups),
+        copies=bool(copies),
+        sides=any(one["side"] for one in batches),
+    )
     values: dict[str, Any] = {
-        "batches": json.dumps(batches),
         "worker": worker[:120],
         "seconds": seconds,
         "lazy": lazy,
-        "batch": Bigints(batch),
-        "state": Bigints(state),
-        "reason": Texts(reason),
-        "tries": Bigints(tries),
-        "account": Bigints(one or 0 for one in account),
-        "kind": Texts(kind),
-        "code": Texts(_flat(one, 40) for one in code),
-        "verdict": places_of,
-        "row": numbers,
-        "ref": refs,
-        "detail": details,
         "copy_batch": copy_batches,
         "copy_row": copy_rows,
         "copy": copies,
+        **_marks_of(batches),
+        **_verdicts_of(groups),
     }
     with transaction.atomic(savepoint=False), prepared() as cursor:
-        statement = write_sql(
-            verdicts=bool(numbers), copies=bool(copies), sides=any(one["side"] for one in batches)
-        )
         cursor.execute(statement, values)
         early = {number: ids for number, _, ids in cursor.fetchall()}
         for write in writes:
@@ -162,6 +152,45 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy:
         if write.batch.id in early:
             write.batch.cursor = write.cursor
     return set(early)
+
+
+def _marks_of(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the parameters of the batches: of one its own, of several a table."""
+    if len(batches) > 1:
+        return {"batches": json.dumps(batches)}
+    (one,) = batches
+    told = one | {"reasons": json.dumps(one["reasons"]), "side": json.dumps(one["side"])}
+    return {f"the_{name}": value for name, value in told.items()}
+
+
+def _verdicts_of(groups: dict[_Common, list[Verdict]]) -> dict[str, Any]:
+    """Return the parameters of the verdicts: the rows of each beside each other, and what each says."""
+    if not groups:
+        return {}
+    every = [one for group in groups.values() for one in group]
+    rows: dict[str, Any] = {
+        "row": Bigints(one.row for one in every),
+        "ref": Texts(_flat_all([one.ref for one in every], 120)),
+        "detail": Texts(_flat_all([one.detail for one in every], 300)),
+    }
+    batch, state, reason, tries, account, kind, code = zip(*groups, strict=True)
+    codes = [_flat(one, 40) for one in code]
+    if len(groups) == 1:
+        common = (batch[0], int(state[0]), str(reason[0]), tries[0], account[0], str(kind[0]), codes[0])
+        names = ("batch", "state", "reason", "tries", "account", "kind", "code")
+        return rows | dict(zip(names, common, strict=True))
+    last = list(accumulate(map(len, groups.values())))
+    return rows | {
+        "batch": Bigints(batch),
+        "state": Bigints(state),
+        "reason": Texts(reason),
+        "tries": Bigints(tries),
+        "account": Bigints(account),
+        "kind": Texts(kind),
+        "code": Texts(codes),
+        "first": Bigints([1, *(one + 1 for one in last[:-1])]),
+        "last": Bigints(last),
+    }
 
 
 def _amend(write: BatchWrite, ids: set[int]) -> None:

@@ -10,24 +10,40 @@ Kind = DeliveryEvent.Kind
 
 COUNTERS = ("sent", "delivered", "failed", "skipped", "unknown", "expired", "cancelled", "deferred")
 
+_MARKS = {
+    "id": "bigint",
+    "epoch": "int",
+    "was": "bigint",
+    "cursor": "bigint",
+    "open_to": "bigint",
+    "account": "int",
+    "reasons": "jsonb",
+    "side": "jsonb",
+    **dict.fromkeys(COUNTERS, "int"),
+}
+# One batch travels as plain parameters: to make a table of JSON takes longer than to write it.
+_BATCH = (
+    "(SELECT " + ", ".join(f"%(the_{name})s::{kind} AS {name}" for name, kind in _MARKS.items()) + ") AS b"
+)
+_BATCHES = (
+    "jsonb_to_recordset(%(batches)s::jsonb) AS b("
+    + ", ".join(f"{name} {kind}" for name, kind in _MARKS.items())
+    + ")"
+)
 # Reasons are added to what stands there: a receipt may have moved one since the batch was leased.
-_FENCE = f"""
-WITH b AS (
-    SELECT * FROM jsonb_to_recordset(%(batches)s::jsonb) AS b(
-        id bigint, epoch int, was bigint, cursor bigint, open_to bigint, account int,
-        reasons jsonb, side jsonb,
-        {", ".join(f"{name} int" for name in COUNTERS)})
-), fence AS (
-    UPDATE messaging_batch t
-    SET cursor = b.cursor, open_to = b.open_to,
-        reasons = CASE WHEN b.reasons = '{{}}' THEN t.reasons ELSE (
+_REASONS = """
+        reasons = CASE WHEN b.reasons = '{}' THEN t.reasons ELSE (
             SELECT jsonb_object_agg(key, n) FROM (
                 SELECT key, sum(value::bigint) AS n FROM (
                     SELECT * FROM jsonb_each_text(t.reasons)
                     UNION ALL SELECT * FROM jsonb_each_text(b.reasons)
                 ) both_of GROUP BY key
-            ) added) END,
-        account_id = coalesce(b.account, t.account_id),
+            ) added) END,"""
+_FENCE = f"""
+WITH fence AS (
+    UPDATE messaging_batch t
+    SET cursor = b.cursor, open_to = b.open_to,{{reasons}}
+        account_id = coalesce(nullif(b.account, 0), t.account_id),
         {", ".join(f"{name} = t.{name} + b.{name}" for name in COUNTERS)},
         tries = CASE WHEN b.cursor > t.cursor THEN 0 ELSE t.tries END,
         state = CASE WHEN b.cursor >= t.hi THEN 2 ELSE t.state END,
@@ -35,39 +51,48 @@ WITH b AS (
         lease_until = CASE WHEN b.cursor >= t.hi THEN NULL
                            ELSE clock_timestamp() + make_interval(secs => %(seconds)s) END,
         check_at = CASE WHEN b.cursor >= t.hi AND t.watch THEN clock_timestamp() ELSE t.check_at END
-    FROM b WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
+    FROM {{batches}} WHERE t.id = b.id AND t.epoch = b.epoch AND t.cursor = b.was AND t.state = 1
     RETURNING t.id, t.dispatch_id, t.channel, t.priority, t.step, t.watch, t.chained, b.side
 )"""
-_VERDICTS = f""", v AS (
-    SELECT v.batch_id, v.state, v.reason, v.tries, nullif(v.account_id, 0) AS account_id, v.kind, v.code,
-           v.place, fence.dispatch_id
+# What becomes of the rows `first` to `last` of the lists. Nearly always it is the same for all of a window.
+_ALIKE = """, v AS (
+    SELECT fence.id AS batch_id, fence.dispatch_id, %(state)s::smallint AS state, %(reason)s::text AS reason,
+           %(tries)s::smallint AS tries, nullif(%(account)s::bigint, 0) AS account_id, %(kind)s::text AS kind,
+           %(code)s::text AS code, %(row)s::bigint[] AS ids, %(ref)s::text[] AS refs,
+           %(detail)s::text[] AS details
+    FROM fence WHERE fence.id = %(batch)s
+)"""
+_VARIOUS = """, v AS (
+    SELECT fence.id AS batch_id, fence.dispatch_id, v.state, v.reason, v.tries,
+           nullif(v.account_id, 0) AS account_id, v.kind, v.code, (%(row)s::bigint[])[v.first:v.last] AS ids,
+           (%(ref)s::text[])[v.first:v.last] AS refs, (%(detail)s::text[])[v.first:v.last] AS details
     FROM unnest(%(batch)s::bigint[], %(state)s::smallint[], %(reason)s::text[], %(tries)s::smallint[],
-                %(account)s::bigint[], %(kind)s::text[], %(code)s::text[]) WITH ORDINALITY
-        AS v(batch_id, state, reason, tries, account_id, kind, code, place)
+                %(account)s::bigint[], %(kind)s::text[], %(code)s::text[], %(first)s::int[], %(last)s::int[])
+        AS v(batch_id, state, reason, tries, account_id, kind, code, first, last)
     JOIN fence ON fence.id = v.batch_id
-), r AS (
-    SELECT r.id, r.ref, r.detail, v.*
-    FROM unnest(%(verdict)s::bigint[], %(row)s::bigint[], %(ref)s::text[], %(detail)s::text[])
-        AS r(verdict, id, ref, detail)
-    JOIN v ON v.place = r.verdict
-), rows AS (
+)"""
+# The rows of a verdict lie beside each other in the ledger: one walk along its key finds them all.
+_ROWS = f""", rows AS (
     UPDATE messaging_delivery d
-    SET state = r.state, tries = r.tries, reason = r.reason,
-        account_id = coalesce(r.account_id, d.account_id),
-        settled_at = CASE WHEN r.state > 0 THEN coalesce(d.settled_at, clock_timestamp()) END,
-        delivered_at = CASE WHEN r.state = {State.DELIVERED.value}
+    SET state = v.state, tries = v.tries, reason = v.reason,
+        account_id = coalesce(v.account_id, d.account_id),
+        settled_at = CASE WHEN v.state > 0 THEN coalesce(d.settled_at, clock_timestamp()) END,
+        delivered_at = CASE WHEN v.state = {State.DELIVERED.value}
                             THEN coalesce(d.delivered_at, clock_timestamp()) ELSE d.delivered_at END
-    FROM r WHERE d.dispatch_id = r.dispatch_id AND d.id = r.id AND d.state = 0
+    FROM v WHERE d.dispatch_id = v.dispatch_id AND d.id = ANY(v.ids) AND d.state = 0
     RETURNING d.dispatch_id, d.id
 ), events AS (
     INSERT INTO messaging_deliveryevent
         (at, dispatch_id, delivery_id, account_id, kind, provider_ref, code, detail, worker)
-    SELECT clock_timestamp(), dispatch_id, id, account_id, kind, ref, code, detail, %(worker)s::text FROM r
-    UNION ALL
-    SELECT clock_timestamp(), dispatch_id, id, account_id, '{Kind.DELIVERED.value}', ref, '', '',
+    SELECT clock_timestamp(), v.dispatch_id, r.id, v.account_id, v.kind, r.ref, v.code, r.detail,
            %(worker)s::text
-    FROM r WHERE state = {State.DELIVERED.value}
+    FROM v CROSS JOIN LATERAL unnest(v.ids, v.refs, v.details) AS r(id, ref, detail){{delivered}}
 )"""
+_DELIVERED = f"""
+    UNION ALL
+    SELECT clock_timestamp(), v.dispatch_id, r.id, v.account_id, '{Kind.DELIVERED.value}', r.ref, '', '',
+           %(worker)s::text
+    FROM v CROSS JOIN LATERAL unnest(v.ids, v.refs) AS r(id, ref) WHERE v.state = {State.DELIVERED.value}"""
 _COPIES = """, copies AS (
     INSERT INTO messaging_messagecopy (at, dispatch_id, delivery_id, payload)
     SELECT clock_timestamp(), fence.dispatch_id, c.id, c.copy
@@ -83,19 +108,26 @@ _SIDES = """, sides AS (
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )"""
 # The ids of the rows that a receipt had moved.
-_EARLY = """CASE WHEN (SELECT count(*) FROM rows) < (SELECT count(*) FROM r) THEN ARRAY(
-    SELECT r.id FROM r WHERE r.batch_id = fence.id AND NOT EXISTS (
-        SELECT FROM rows WHERE rows.dispatch_id = r.dispatch_id AND rows.id = r.id)) END"""
+_EARLY = """CASE WHEN (SELECT count(*) FROM rows) < (SELECT sum(cardinality(v.ids)) FROM v) THEN ARRAY(
+    SELECT u.id FROM v CROSS JOIN LATERAL unnest(v.ids) AS u(id)
+    WHERE v.batch_id = fence.id AND NOT EXISTS (
+        SELECT FROM rows WHERE rows.dispatch_id = v.dispatch_id AND rows.id = u.id)) END"""
 _WRITTEN = f"""
 SELECT fence.id, quick.commit, {{early}}
 FROM fence, (SELECT CASE WHEN %(lazy)s::boolean THEN {LAZY_COMMIT} END AS commit) AS quick
 """
 
 
-@lru_cache(maxsize=8)
-def write_sql(*, verdicts: bool, copies: bool, sides: bool) -> str:
-    """Return the statement for a window that has these. Each table that a statement could write to is made
-    ready by the database every time, for no rows too."""
-    parts = [_FENCE]
-    parts += [_VERDICTS] * verdicts + [_COPIES] * copies + [_SIDES] * sides
+@lru_cache(maxsize=64)
+def write_sql(*, one: bool, reasons: bool, verdicts: int, delivered: bool, copies: bool, sides: bool) -> str:
+    """Return the statement for a window that has these: `one` batch, so many different verdicts, any of
+    them that it was delivered. Whatever a statement could do is made ready by the database every time, for
+    no rows too."""
+    parts = [_FENCE.format(batches=_BATCH if one else _BATCHES, reasons=_REASONS if reasons else "")]
+    if verdicts:
+        parts += [
+            _ALIKE if verdicts == 1 else _VARIOUS,
+            _ROWS.format(delivered=_DELIVERED if delivered else ""),
+        ]
+    parts += [_COPIES] * copies + [_SIDES] * sides
     return "".join(parts) + _WRITTEN.format(early=_EARLY if verdicts else "NULL::bigint[]")

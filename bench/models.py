@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 
-class PlainDelivery(models.Model):
+class PlainColumns(models.Model):
     """The ledger's columns in one plain table: primary key, unique constraint, two indexes."""
 
     dispatch_id = models.BigIntegerField()
@@ -23,20 +23,40 @@ class PlainDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[models.Manager["PlainDelivery"]] = models.Manager()
-
     class Meta:
+        abstract = True
         constraints = [
-            models.UniqueConstraint(fields=["dispatch_id", "dedup_key", "step"], name="bench_plain_once")
+            models.UniqueConstraint(fields=["dispatch_id", "dedup_key", "step"], name="%(class)s_once")
         ]
         indexes = [
-            models.Index(fields=["customer_id", "-id"], name="bench_plain_customer"),
+            models.Index(fields=["customer_id", "-id"], name="%(class)s_customer"),
             # What a worker that claims rows looks for.
-            models.Index(fields=["send_at", "id"], name="bench_plain_pending", condition=models.Q(state=0)),
+            models.Index(fields=["send_at", "id"], name="%(class)s_pending", condition=models.Q(state=0)),
         ]
 
     def __str__(self) -> str:
         return f"{self.dispatch_id}-{self.pk}"
+
+
+class PlainDelivery(PlainColumns):
+    """What planning's baseline writes."""
+
+    objects: ClassVar[models.Manager["PlainDelivery"]] = models.Manager()
+
+
+class ClaimedDelivery(PlainColumns):
+    """A queue: who has claimed a row, until when, and how a row is found whose worker died with it."""
+
+    claimed_by = models.CharField(max_length=120, default="")
+    claimed_until = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["ClaimedDelivery"]] = models.Manager()
+
+    class Meta(PlainColumns.Meta):
+        indexes = [
+            *PlainColumns.Meta.indexes,
+            models.Index(fields=["claimed_until"], name="%(class)s_claimed", condition=models.Q(state=5)),
+        ]
 
 
 class QueuedMail(models.Model):

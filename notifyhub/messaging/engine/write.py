@@ -135,6 +135,7 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy:
         "worker": worker[:120],
         "seconds": seconds,
         "lazy": lazy,
+        "dispatch": writes[0].batch.dispatch_id,
         "copy_batch": copy_batches,
         "copy_row": copy_rows,
         "copy": copies,
@@ -143,15 +144,17 @@ def write_window(writes: list[BatchWrite], *, worker: str, seconds: float, lazy:
     }
     with transaction.atomic(savepoint=False), prepared() as cursor:
         cursor.execute(statement, values)
-        early = {number: ids for number, _, ids in cursor.fetchall()}
+        written = {number: ids for number, _, ids in cursor.fetchall()}
         for write in writes:
-            if early.get(write.batch.id):
-                write.early = set(early[write.batch.id])
+            ids = written.get(write.batch.id)
+            if ids is not None:
+                write.early = {one.row for one in write.verdicts}.difference(ids)
+            if write.early:
                 _amend(write, write.early)
     for write in writes:
-        if write.batch.id in early:
+        if write.batch.id in written:
             write.batch.cursor = write.cursor
-    return set(early)
+    return set(written)
 
 
 def _marks_of(batches: list[dict[str, Any]]) -> dict[str, Any]:

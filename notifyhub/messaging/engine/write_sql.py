@@ -79,7 +79,7 @@ _ROWS = f""", rows AS (
         settled_at = CASE WHEN v.state > 0 THEN coalesce(d.settled_at, clock_timestamp()) END,
         delivered_at = CASE WHEN v.state = {State.DELIVERED.value}
                             THEN coalesce(d.delivered_at, clock_timestamp()) ELSE d.delivered_at END
-    FROM v WHERE d.dispatch_id = v.dispatch_id AND d.id = ANY(v.ids) AND d.state = 0
+    FROM v WHERE d.dispatch_id = {{dispatch}} AND d.id = ANY(v.ids) AND d.state = 0
     RETURNING d.dispatch_id, d.id
 ), events AS (
     INSERT INTO messaging_deliveryevent
@@ -107,11 +107,9 @@ _SIDES = """, sides AS (
            fence.step, fence.watch, fence.chained, s.waits_for
     FROM fence, jsonb_to_recordset(fence.side) AS s(ids bigint[], delay double precision, waits_for text)
 )"""
-# The ids of the rows that a receipt had moved.
+# Which rows were written, if a receipt had moved any of them.
 _EARLY = """CASE WHEN (SELECT count(*) FROM rows) < (SELECT sum(cardinality(v.ids)) FROM v) THEN ARRAY(
-    SELECT u.id FROM v CROSS JOIN LATERAL unnest(v.ids) AS u(id)
-    WHERE v.batch_id = fence.id AND NOT EXISTS (
-        SELECT FROM rows WHERE rows.dispatch_id = v.dispatch_id AND rows.id = u.id)) END"""
+    SELECT rows.id FROM rows WHERE rows.dispatch_id = fence.dispatch_id) END"""
 _WRITTEN = f"""
 SELECT fence.id, quick.commit, {{early}}
 FROM fence, (SELECT CASE WHEN %(lazy)s::boolean THEN {LAZY_COMMIT} END AS commit) AS quick
@@ -125,9 +123,11 @@ def write_sql(*, one: bool, reasons: bool, verdicts: int, delivered: bool, copie
     no rows too."""
     parts = [_FENCE.format(batches=_BATCH if one else _BATCHES, reasons=_REASONS if reasons else "")]
     if verdicts:
+        # Of one dispatch the database knows before it starts which partition it is in.
+        dispatch = "%(dispatch)s::bigint" if one else "v.dispatch_id"
         parts += [
             _ALIKE if verdicts == 1 else _VARIOUS,
-            _ROWS.format(delivered=_DELIVERED if delivered else ""),
+            _ROWS.format(dispatch=dispatch, delivered=_DELIVERED if delivered else ""),
         ]
     parts += [_COPIES] * copies + [_SIDES] * sides
     return "".join(parts) + _WRITTEN.format(early=_EARLY if verdicts else "NULL::bigint[]")

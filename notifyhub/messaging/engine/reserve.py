@@ -8,6 +8,7 @@ All of that commits with the opening of the window or not at all.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import accumulate
 from typing import Any
 
 from notifyhub.messaging.engine.arrays import Bigints
@@ -86,18 +87,13 @@ def reserve(
     customers, respects, days = zip(*keys, strict=True)
     lists = {"customer": Bigints(customers), "respect": Bigints(respects), "day": Bigints(days)}
     used = Bigints(several.get(key, 1) for key in keys) if several else Bigints([1] * len(keys))
-    starts = Bigints([since[key] for key in keys])
     batches, epochs = Bigints(one[0] for one in held), Bigints(one[1] for one in held)
     with prepared() as cursor:
         cursor.execute(TAKE, {**lists, "used": used, "at": moment, "batches": batches, "epochs": epochs})
         counted = cursor.fetchall()
         if counted and counted[-1][0] is None:
             raise NotOurs
-        bounds = {
-            "oldest": date.fromordinal(min(starts) + EPOCH),
-            "newest": date.fromordinal(max(days) + 1 + EPOCH),
-        }
-        cursor.execute(BEFORE, {**lists, "since": starts, **bounds})
+        cursor.execute(BEFORE, _askers(keys, since))
         before = cursor.fetchall()
     # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
     known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key in several}
@@ -118,6 +114,27 @@ def reserve(
     rows = [(*key, used, None, at) for key, (used, at) in sorted(corrections.items())]
     _correct(rows, statement=CORRECT_OURS)
     return answers
+
+
+def _askers(keys: Sequence[CounterKey], since: dict[CounterKey, int]) -> dict[str, Any]:
+    """Return who asks for which of their counters, since when: customer by customer."""
+    groups: dict[tuple[int, int], list[CounterKey]] = {}
+    for key in keys:
+        groups.setdefault((key[0], key[2]), []).append(key)
+    people, days = zip(*groups, strict=True)
+    starts = [min([since[key] for key in group]) for group in groups.values()]
+    last = list(accumulate(map(len, groups.values())))
+    return {
+        "person": Bigints(people),
+        "today": Bigints(days),
+        "since": Bigints(starts),
+        "first": Bigints([1, *[one + 1 for one in last[:-1]]]),
+        "last": Bigints(last),
+        "asked": Bigints([key[1] for group in groups.values() for key in group]),
+        "oldest": date.fromordinal(min(starts) + EPOCH),
+        # The day after for one who travelled west.
+        "newest": date.fromordinal(max(days) + 1 + EPOCH),
+    }
 
 
 def _moments(values: Iterable[datetime | None]) -> str:

@@ -10,7 +10,8 @@ _DAY = "date '2000-01-01' + "
 # counters begin with this message: only what may have counted something before is told.
 #
 # The batches first, then the counters: a worker that lost its lease must not hold counters while it waits.
-# Unless all of them are still ours nothing is taken, and a row without a customer says so.
+# Unless all of them are still ours nothing is taken, and a row without a customer says so. The counters come
+# in the order of all.
 TAKE = f"""
 WITH ours AS MATERIALIZED (
     SELECT t.id FROM messaging_batch t
@@ -21,9 +22,9 @@ WITH ours AS MATERIALIZED (
     INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
     SELECT w.customer_id, w.respect, {_DAY} w.day, w.used, %(at)s
     FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(used)s::smallint[])
-        AS w(customer_id, respect, day, used)
+        WITH ORDINALITY AS w(customer_id, respect, day, used, place)
     WHERE (SELECT count(*) FROM ours) = cardinality(%(batches)s::bigint[])
-    ORDER BY w.customer_id, w.respect, w.day
+    ORDER BY w.place
     ON CONFLICT (customer_id, respect, day) DO UPDATE
     SET used = t.used + excluded.used, at = CASE WHEN t.used > 0 THEN t.at ELSE excluded.at END
     RETURNING t.customer_id, t.respect, t.used, t.at
@@ -34,17 +35,18 @@ SELECT NULL, NULL, NULL, NULL WHERE (SELECT count(*) FROM ours) < cardinality(%(
 """
 
 # A second statement, since only a new snapshot shows what others committed while we waited for their locks.
-# Each counter is found by its key: the inner LIMIT keeps it a look-up whatever the statistics say.
+# The counters of one customer stand beside each other: one walk along the key finds those asked for. The
+# inner LIMIT keeps it a look-up whatever the statistics say.
 BEFORE = f"""
-SELECT w.customer_id, w.respect, n.day, n.used, n.at
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::int[], %(since)s::int[])
-    AS w(customer_id, respect, day, since)
+SELECT w.customer_id, n.respect, n.day, n.used, n.at
+FROM unnest(%(person)s::bigint[], %(today)s::int[], %(since)s::int[], %(first)s::int[], %(last)s::int[])
+    AS w(customer_id, today, since, first, last)
 CROSS JOIN LATERAL (
-    SELECT c.day, c.used, c.at FROM messaging_sendcount c
-    WHERE c.customer_id = w.customer_id AND c.respect = w.respect
-      AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.day
+    SELECT c.respect, c.day, c.used, c.at FROM messaging_sendcount c
+    WHERE c.customer_id = w.customer_id AND c.respect = ANY((%(asked)s::bigint[])[w.first:w.last])
+      AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.today
       AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date AND c.used > 0
-    ORDER BY c.customer_id, c.respect, c.day LIMIT 200
+    ORDER BY c.customer_id, c.respect, c.day LIMIT 2000
 ) n
 """
 

@@ -39,7 +39,7 @@ UPDATE messaging_batch t
 SET state = 1, epoch = t.epoch + 1, tries = t.tries + 1, owner = %(owner)s,
     lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
 FROM {source} AS pick WHERE t.id = pick.id
-RETURNING t.id, t.dispatch_id, t.channel, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries, t.reasons
+RETURNING t.id, t.dispatch_id, t.channel, t.step, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries, t.reasons
 """
 
 _READY = f"""
@@ -149,6 +149,7 @@ class LeasedBatch:
     id: int
     dispatch_id: int
     channel: str
+    step: int
     lo: int
     hi: int
     ids: list[int] | None

@@ -64,13 +64,13 @@ class Needs:
 EVERYTHING = Needs()
 
 
-def needs_of(dispatches: Iterable[Dispatch]) -> Needs:
-    """Return what windows of these need. All of it is settled when a dispatch is accepted."""
+def needs_of(batches: Sequence[LeasedBatch], dispatches: Iterable[Dispatch]) -> Needs:
+    """Return what a window of these needs. All of it is settled when they are made."""
     found = list(dispatches)
     items = any(one.audience.get("kind") == "items" for one in found)
     return Needs(
         origins=frozenset(one.origin_kind for one in found if stop_conditions.get(one.origin_kind)),
-        steps=any(len(one.chain) > 1 for one in found),
+        steps=any(batch.step > 0 for batch in batches),
         items=items,
         subjects=items or any(one.subject_ref for one in found),
     )

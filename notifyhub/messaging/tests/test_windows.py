@@ -1,5 +1,6 @@
 """Sending by windows: each gate is looked at again, and each answer becomes the right state."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from notifyhub.customers.models import Consent, ContactPoint, Customer, Hold, Suppression
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.messaging.channels.memory import MemoryBackend
+from notifyhub.messaging.engine.lease import take_lease
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.window_sql import Needs, needs_of, window_sql
 from notifyhub.messaging.models import (
@@ -138,15 +140,19 @@ def test_one_window_of_many_dispatches_looks_at_what_any_of_them_needs() -> None
     assert states(plain) == {"sent": 1}
 
 
-def test_what_no_dispatch_of_a_window_can_need_is_left_out_of_its_statement() -> None:
+def test_what_nothing_in_a_window_can_need_is_left_out_of_its_statement() -> None:
     stop_conditions.register("errand", "d.dedup_key = 1")
     plain, _ = planned("auto")
-    assert needs_of([plain]) == Needs(origins=frozenset(), steps=False, items=False, subjects=False)
-    two_steps = dispatch_to(chain=[{"channel": "email"}, {"channel": "sms"}])
     errand = dispatch_to(make_recipients("auto"), origin_kind="errand", subject_ref="order:7")
-    assert needs_of([plain, two_steps, errand]) == Needs(origins=frozenset({"errand"}))
+    taken = take_lease(owner="x", priority=Priority.BULK, seconds=60, window=1, blocked=[])
+    assert taken is not None
+    batch = taken.batches[0]
+    assert needs_of([batch], [plain]) == Needs(origins=frozenset(), steps=False, items=False, subjects=False)
+    further = replace(batch, step=1)
+    assert needs_of([batch, further], [plain, errand]) == Needs(origins=frozenset({"errand"}))
     statements = [
-        window_sql([], take=1, needs=needs)[0] for needs in (needs_of([plain]), needs_of([plain, errand]))
+        window_sql([batch], take=1, needs=needs_of([batch], dispatches))[0]
+        for dispatches in ([plain], [plain, errand])
     ]
     assert [["messaging_dispatchitem" in one, "dedup_key = 1" in one] for one in statements] == [
         [False, False],

@@ -35,7 +35,7 @@ def run_window(
     """
     done = Done()
     by_batch: dict[int, list[Row]] = defaultdict(list)
-    needs = needs_of(composer.dispatch(number) for number in {one.dispatch_id for one in batches})
+    needs = needs_of(batches, map(composer.dispatch, {one.dispatch_id for one in batches}))
     for row in read_window(batches, take=take, owner=lease.owner, needs=needs):
         by_batch[row["batch_id"]].append(row)
     live: Live = []

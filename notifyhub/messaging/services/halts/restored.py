@@ -35,7 +35,7 @@ FROM (
     WHERE b.state = 0 AND b.not_before < %(before)s AND j.state NOT IN ('finished', 'cancelled')
     ORDER BY b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 ) pick WHERE t.id = pick.id
-RETURNING t.id, t.dispatch_id, t.channel, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries
+RETURNING t.id, t.dispatch_id, t.channel, t.step, t.lo, t.hi, t.ids, t.cursor, t.epoch, t.tries
 """
 
 

@@ -11,6 +11,7 @@ table is a dozen of them: what no dispatch of the window can need is left out.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from notifyhub.customers.models.consent import CONTACT_KIND
@@ -108,19 +109,25 @@ def window_sql(
         if needs.origins is None or kind in needs.origins
     )
     params: dict[str, Any] = {f"stop_{number}": kind for number, (kind, _fragment) in enumerate(stops)}
-    within = _OF_MANY
+    which, within, order = "b.id = ANY(%(batches)s)", _OF_MANY, "ORDER BY b.not_before, b.id, d.id"
     if len(batches) == 1:
         (batch,) = batches
-        within = _OF_ONE
+        # They come as they were picked: to sort them again, wide as they are, costs more than it does here.
+        which, within, order = "b.id = %(batch)s", _OF_ONE, ""
         params |= {"dispatch": batch.dispatch_id, "cursor": batch.cursor, "hi": batch.reach(take)}
+        params["batch"] = batch.id
         if batch.ids is not None:
             within += " AND r.id = ANY(%(ids)s)"
             params["ids"] = batch.ids
+    else:
+        params["batches"] = [batch.id for batch in batches]
     if needs.subjects:
         params["exempt"] = list(SUBJECT_HOLD_EXEMPT)
-    return _statement(within, stops, steps=needs.steps, items=needs.items, subjects=needs.subjects), {
+    statement = _statement(
+        (which, within, order), stops, steps=needs.steps, items=needs.items, subjects=needs.subjects
+    )
+    return statement, {
         **params,
-        "batches": [batch.id for batch in batches],
         "take": take,
         "owner": owner,
         "without_contact": list(_WITHOUT_CONTACT),
@@ -142,7 +149,8 @@ _ITEMS = """LEFT JOIN messaging_dispatchitem i ON i.dispatch_id = d.dispatch_id 
 
 
 @lru_cache(maxsize=64)
-def _statement(within: str, stops: Stops, *, steps: bool, items: bool, subjects: bool) -> str:
+def _statement(rows: tuple[str, str, str], stops: Stops, *, steps: bool, items: bool, subjects: bool) -> str:
+    which, within, order = rows
     subject = "coalesce(nullif(i.subject_ref, ''), b.subject_ref)" if items else "b.subject_ref"
     # What a batch has in common is found once and not by row.
     return f"""
@@ -154,7 +162,7 @@ WITH b AS MATERIALIZED (
     FROM messaging_batch b
     JOIN messaging_dispatch j ON j.id = b.dispatch_id
     LEFT JOIN customers_topic t ON t.id = j.topic_id
-    WHERE b.id = ANY(%(batches)s)
+    WHERE {which}
 )
 SELECT b.id AS batch_id, b.dispatch_state, b.message_class, b.origin_kind, b.expired, b.halted,
        d.dispatch_id, d.id, d.customer_id, d.dedup_key, d.step, d.channel, d.tries, d.reason AS mark,
@@ -195,7 +203,7 @@ LEFT JOIN customers_contactpoint k ON k.id = d.contact_id
 LEFT JOIN customers_consent g ON g.customer_id = coalesce(c.merged_into_id, c.id)
     AND g.topic_id = b.topic_id AND g.channel = d.channel
 {_ITEMS if items else ""}
-ORDER BY b.not_before, b.id, d.id
+{order}
 """
 
 
@@ -212,4 +220,7 @@ def read_window(
         if not _names:
             # Whatever its batches, the statement has the same columns.
             _names[:] = [column[0] for column in cursor.description]
-        return [dict(zip(_names, row, strict=True)) for row in cursor.fetchall()]
+        rows = [dict(zip(_names, row, strict=True)) for row in cursor.fetchall()]
+    if len(batches) == 1:
+        rows.sort(key=itemgetter("id"))
+    return rows

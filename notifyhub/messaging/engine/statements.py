@@ -6,6 +6,7 @@ connection and planned once a while. It runs in Django's transaction, its errors
 `execute_wrapper` and the log of queries see it.
 """
 
+import math
 import re
 import threading
 import time
@@ -131,6 +132,15 @@ def prepared(*, by_row: bool = True) -> CursorWrapper:
     cursor.by_row = by_row
     wrapped: CursorWrapper = database._prepare_cursor(cursor)  # type: ignore[attr-defined]
     return wrapped
+
+
+def plan_anew() -> None:
+    """Let the next statement of this connection be planned for the tables as they are then.
+
+    A campaign adds a hundred thousand rows a second to the ledger. A plan that is older than its rows may
+    have taken any index of a table of one page, since all of them cost the same there.
+    """
+    _planned.at = -math.inf
 
 
 def _adapters_of(raw: "psycopg.Connection[Any]") -> AdaptersMap:

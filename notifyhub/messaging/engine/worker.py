@@ -14,6 +14,7 @@ from notifyhub.messaging.engine.careful import is_suspect
 from notifyhub.messaging.engine.compose import Composer
 from notifyhub.messaging.engine.lease import Lease, LeasedBatch, is_due, take_lease
 from notifyhub.messaging.engine.selfpause import pause_failing
+from notifyhub.messaging.engine.statements import plan_anew
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
@@ -37,6 +38,8 @@ class Worker:
         self.transport = transport
         self.lease_seconds = float(settings.LEASE_SECONDS if lease_seconds is None else lease_seconds)
         self.window = window
+        # The youngest dispatch of a window or more that this worker has seen.
+        self._newest = 0
         self.name = f"{node_name()[:90]}:{os.getpid()}:{secrets.token_hex(3)}"
 
     def drain(self, *, priority: int, seconds: float) -> int:
@@ -79,6 +82,7 @@ class Worker:
         return is_due(priority=priority, blocked=Accounts().shut_channels(), owner=self.name)
 
     def _serve(self, lease: Lease, *, accounts: Accounts, until: float) -> int:
+        self._meet(lease.batches)
         composer = Composer(batch.dispatch_id for batch in lease.batches)
         suspects = [batch for batch in lease.batches if is_suspect(batch)]
         plain = [batch for batch in lease.batches if not is_suspect(batch)]
@@ -87,6 +91,13 @@ class Worker:
             rows += self._work(lease, [batch], accounts, composer, until, careful=True)
         lease.give_back()
         return rows
+
+    def _meet(self, batches: list[LeasedBatch]) -> None:
+        """Plan the statements anew where the rows of these batches may be younger than the plans."""
+        newest = max((one.dispatch_id for one in batches if one.hi - one.lo + 1 >= self.window), default=0)
+        if newest > self._newest:
+            self._newest = newest
+            plan_anew()
 
     def _work(
         self,

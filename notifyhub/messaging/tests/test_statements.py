@@ -169,6 +169,31 @@ def test_a_plan_made_while_the_ledger_was_small_looks_rows_up_when_it_is_large()
     assert visited("pg_stat_user_tables") - before <= 25_000
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_campaign_right_after_a_few_messages_looks_its_rows_up_too() -> None:
+    connection.close()
+    memory_account()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE messaging_delivery")
+    people = make_recipients(*["auto"] * 100)
+    dispatch_to(people[:20])
+    drain()
+    campaign = dispatch_to(text={"subject": "Rice", "body": "Half price tomorrow"})
+    plan_dispatch(dispatch_id=campaign.pk)
+    with connection.cursor() as cursor:
+        # Many more of the same campaign, ended already.
+        cursor.execute(
+            "INSERT INTO messaging_delivery (dispatch_id, id, customer_id, dedup_key, channel, state, "
+            "send_at) SELECT %s, n, n, -n, 'email', 90, now() FROM generate_series(1000000, 1005000) n",
+            [campaign.pk],
+        )
+    before = visited("pg_stat_user_tables")
+    drain()
+    assert states(campaign)["sent"] == 100
+    # Where its plan reads all of the campaign for each row, a window of a hundred reads half a million.
+    assert visited("pg_stat_user_tables") - before <= 25_000
+
+
 def visited(stats: str = "pg_stat_xact_user_tables") -> int:
     """Return how many rows of the ledger were looked at, in this transaction or ever."""
     with connection.cursor() as cursor:

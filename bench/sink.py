@@ -7,13 +7,13 @@ the message to a file of its own, which it removes later. Beside SMTP it knows X
 far), XKEEP (keep the next message) and XLAST (that one).
 """
 
-import asyncio
 import base64
 import contextlib
 import gc
+import selectors
+import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 _END = b"\r\n.\r\n"
 # Files in the folder at one time; older ones are removed, as if they had been passed on.
@@ -30,29 +30,39 @@ class Totals:
     folder: Path | None = None
 
 
-class Session(asyncio.Protocol):
+class Session:
     """One connection; understands just what a client of good manners says."""
 
-    transport: asyncio.Transport
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
+    def __init__(self, line: socket.socket) -> None:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.line = line
         self.rest = b""
         self.in_data = False
+        self.leaving = False
         self.parts: list[bytes] = []
-        transport.write(b"220 bench\r\n")
+        line.sendall(b"220 bench\r\n")
 
-    def data_received(self, data: bytes) -> None:
+    def serve(self) -> bool:
+        """Read what is there and answer it; say whether the connection goes on."""
+        try:
+            data = self.line.recv(1 << 18)
+            if data:
+                self._hear(data)
+        except ConnectionError:
+            return False
+        return bool(data) and not self.leaving
+
+    def _hear(self, data: bytes) -> None:
         if self.rest:
-            data = self.rest + data
+            data, self.rest = self.rest + data, b""
         replies: list[bytes] = []
-        at = 0
-        while True:
+        at, length = 0, len(data)
+        while at < length:
             if self.in_data:
                 end = data.find(_END, at)
                 if end < 0:
                     # The end may be torn in two: its first four octets stay.
-                    cut = max(at, len(data) - 4)
+                    cut = max(at, length - 4)
                     self._body(data, at, cut)
                     self.rest = data[cut:]
                     break
@@ -71,7 +81,7 @@ class Session(asyncio.Protocol):
                 replies.append(self._answer(data[at:end]))
                 at = end + 2
         if replies:
-            self.transport.write(b"".join(replies))
+            self.line.sendall(b"".join(replies))
 
     def _body(self, data: bytes, start: int, end: int) -> None:
         Totals.octets += end - start
@@ -98,7 +108,7 @@ class Session(asyncio.Protocol):
         if word == b"EHLO":
             return b"250-bench\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
         if word == b"QUIT":
-            asyncio.get_running_loop().call_soon(self.transport.close)
+            self.leaving = True
             return b"221 bye\r\n"
         if word == b"XSTA":
             return b"250 %d %d\r\n" % (Totals.messages, Totals.octets)
@@ -109,11 +119,21 @@ class Session(asyncio.Protocol):
         return b"250 ok\r\n"
 
 
-async def serve() -> None:
+def serve() -> None:
     """Listen on a free port, tell it, and serve until killed."""
-    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    print(listener.getsockname()[1], flush=True)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    while True:
+        for key, _events in selector.select():
+            session = key.data
+            if session is None:
+                line, _address = listener.accept()
+                selector.register(line, selectors.EVENT_READ, Session(line))
+            elif not session.serve():
+                selector.unregister(session.line)
+                session.line.close()
 
 
 if __name__ == "__main__":
@@ -121,4 +141,4 @@ if __name__ == "__main__":
     if sys.argv[1:]:
         Totals.folder = Path(sys.argv[1])
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+        serve()

@@ -67,6 +67,19 @@ def test_the_list_shows_what_is_next_and_each_tab_its_own(agent: Client) -> None
         assert agent.get(reverse(LIST), {"show": show}).status_code == 200
 
 
+def test_a_search_finds_what_was_sent_as_well_as_what_is_next(agent: Client) -> None:
+    sent = _send_one()
+    following = Reminder.objects.get(step=2)
+    make_order(make_customer(), due_at=_in(hours=30), number="H2611-4472")
+    call_command("run_tick_once")
+    page = agent.get(reverse(LIST), {"q": "H2611-4471"})
+    assert {row.pk for row in page.context["cl"].result_list} == {sent.pk, following.pk}
+    assert [tab["label"] for tab in page.context["tabs"] if tab["on"]] == ["All"]
+    page = agent.get(reverse(LIST), {"q": "H2611-4471", "show": "sent"})
+    assert [row.pk for row in page.context["cl"].result_list] == [sent.pk]
+    assert len(agent.get(reverse(LIST)).context["tabs"]) == 4
+
+
 @pytest.mark.parametrize("term", ["H2611-4471", "order:H2611-4471", "E-SEARCH"])
 def test_the_list_finds_by_order_or_customer_number(agent: Client, term: str) -> None:
     make_order(make_customer(external_id="E-SEARCH"), due_at=_in(days=2), number="H2611-4471")

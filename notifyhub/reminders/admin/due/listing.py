@@ -26,9 +26,13 @@ SHOWS = {
 
 
 def shown_by(request: HttpRequest) -> str:
-    """Return which part of the list is asked for; what comes next unless told otherwise."""
+    """Return which part of the list is asked for; what comes next unless told otherwise. Whoever searches
+    looks for one customer or order and wants to know what became of it: all of it, "".
+    """
     asked = request.GET.get("show", "")
-    return asked if asked in SHOWS else "next"
+    if asked in SHOWS:
+        return asked
+    return "" if request.GET.get("q", "").strip() else "next"
 
 
 class ShowFilter(admin.SimpleListFilter):
@@ -41,7 +45,8 @@ class ShowFilter(admin.SimpleListFilter):
         return [(name, label) for name, (_state, label) in SHOWS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(state=SHOWS[shown_by(request)][0])
+        shown = shown_by(request)
+        return queryset.filter(state=SHOWS[shown][0]) if shown else queryset
 
 
 @admin.register(Reminder)
@@ -88,6 +93,9 @@ class ReminderAdmin(LedgerAdmin):
         for name in ("show", "p", "o"):
             kept.pop(name, None)
         tabs = []
+        if kept.get("q", "").strip():
+            everything = f"?{kept.urlencode()}"
+            tabs.append({"label": _("All"), "url": everything, "on": not shown_by(request)})
         for name, (_state, label) in SHOWS.items():
             kept["show"] = name
             tabs.append({"label": label, "url": f"?{kept.urlencode()}", "on": name == shown_by(request)})

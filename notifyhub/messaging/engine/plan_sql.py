@@ -220,7 +220,10 @@ def _add_holds(gates: Gates, channel: str, joins: list[str], cases: list[str], *
 
 
 def _judge(gates: Gates, *, earlier: bool, anywhere: bool, mask: bool) -> str:
-    """Return the SELECT that keeps one message per contact point, subject and dispatch."""
+    """Return the SELECT that keeps one message per contact point, subject and dispatch.
+
+    Contact points come first in the order it sorts by: nearly all differ, and what follows is not compared.
+    """
     seen_before = ""
     if earlier:
         # Contact points repeat rarely, so this is one look-up by hash per row that finds only itself. The
@@ -249,7 +252,7 @@ def _judge(gates: Gates, *, earlier: bool, anywhere: bool, mask: bool) -> str:
                substr(s.finding, length(s.reason) + 2) AS detail,
                CASE
                    WHEN s.reason = '' AND s.value_hash IS NOT NULL AND s.customer_id <> first_value(
-                       s.customer_id) OVER (PARTITION BY s.reason, s.channel, s.value_hash, s.subject_ref
+                       s.customer_id) OVER (PARTITION BY s.value_hash, s.reason, s.channel, s.subject_ref
                                             ORDER BY s.dedup_key)
                    THEN '{Reason.DUPLICATE_CONTACT}'
                    {seen_before}

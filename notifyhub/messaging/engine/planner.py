@@ -40,10 +40,10 @@ written AS (
            CASE WHEN reason = '' THEN 0 ELSE {state} END, reason,
            CASE WHEN reason = '' THEN NULL ELSE statement_timestamp() END
     FROM numbered
-    RETURNING channel, reason, send_at, id, step
 ){waiting}{events}
-SELECT channel, reason, send_at, count(*), min(id), max(id), min(step) FROM written
-GROUP BY channel, reason, send_at
+SELECT channel, reason, CASE WHEN reason = '' THEN send_at ELSE %(send_at)s END, count(*), min(id), max(id),
+       min(place)
+FROM numbered GROUP BY 1, 2, 3
 """
 
 # The numbers behind a limit, for the page of the message; other reasons have none at this moment.

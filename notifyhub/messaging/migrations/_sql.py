@@ -4,7 +4,7 @@ from notifyhub.customers.migrations._sql import MONTHS
 
 # Settling and receipts write state, reason, tries, account_id and the times: no index, no index predicate
 # may name them, or those updates stop being HOT. Storage options belong to the leaves.
-LEAF_OPTIONS = "WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05)"
+LEAF_OPTIONS = "WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.05)"
 RANGE = 100_000
 
 DELIVERY = f"""

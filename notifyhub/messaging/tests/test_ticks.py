@@ -40,7 +40,7 @@ def test_partitions_are_made_ahead_with_room_for_hot_updates() -> None:
         )
         found = dict(cursor.fetchall())
     assert len(found) >= 2
-    assert all("fillfactor=50" in (options or "") for options in found.values())
+    assert all("fillfactor=45" in (options or "") for options in found.values())
 
 
 def test_the_tick_has_scheduled_dispatches_planned_and_rings_for_what_is_due() -> None:

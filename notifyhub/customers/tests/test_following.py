@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from notifyhub.customers.models import Event, EventBookmark
 from notifyhub.customers.services.events import EventIn, record_events
-from notifyhub.customers.services.events.following import MARGIN, Span, follow_events
+from notifyhub.customers.services.events.following import MARGIN, Span, follow_events, horizon
 from notifyhub.customers.signals import events_recorded
 from notifyhub.customers.tests.factories import make_customer
 
@@ -85,6 +85,25 @@ def test_it_waits_for_a_writer_that_has_not_committed_yet() -> None:
     writer.join(10)
     follow(seen)
     assert seen == ["m1", "m2"]
+
+
+def test_the_databases_own_sweeper_holds_no_reader_back() -> None:
+    """Autovacuum brings no events, and may have been at a large table for hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE pg_stat_activity AS SELECT * FROM (VALUES "
+            "(current_database(), 1, '7'::xid, now() - interval '1 hour', 'autovacuum worker'), "
+            "(current_database(), 2, '8'::xid, now() - interval '20 seconds', 'client backend'), "
+            "(current_database(), 3, NULL, now() - interval '1 day', 'client backend')) "
+            "AS one (datname, pid, backend_xid, xact_start, backend_type)"
+        )
+        try:
+            cursor.execute("SET search_path = pg_temp, pg_catalog, public")
+            behind = timezone.now() - horizon()
+        finally:
+            cursor.execute("RESET search_path")
+            cursor.execute("DROP TABLE pg_temp.pg_stat_activity")
+    assert timedelta(seconds=19) < behind < timedelta(seconds=60)
 
 
 def test_it_tells_at_once_what_came_in_and_only_once() -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from notifyhub.customers.models import Customer, Event, EventBookmark
+from notifyhub.customers.services.events.following import horizon
 from notifyhub.customers.tests.factories import make_customer
 from notifyhub.messaging.models import Dispatch
 from notifyhub.reminders.models import Occasion, Reminder
@@ -20,9 +21,8 @@ pytestmark = pytest.mark.django_db
 def _hear() -> int:
     """Follow the events as if the seconds had passed that the follower stays behind."""
     old = timezone.now() - timedelta(days=365)
-    Event.objects.filter(received_at__gt=timezone.now() - timedelta(seconds=60)).update(
-        received_at=timezone.now() - timedelta(seconds=5)
-    )
+    edge = horizon()
+    Event.objects.filter(received_at__gt=edge - timedelta(seconds=60)).update(received_at=edge)
     EventBookmark.objects.update_or_create(name="reminders", defaults={"upto": old})
     return follow_news()
 

@@ -77,7 +77,10 @@ def test_a_search_finds_what_was_sent_as_well_as_what_is_next(agent: Client) -> 
     assert [tab["label"] for tab in page.context["tabs"] if tab["on"]] == ["All"]
     page = agent.get(reverse(LIST), {"q": "H2611-4471", "show": "sent"})
     assert [row.pk for row in page.context["cl"].result_list] == [sent.pk]
-    assert len(agent.get(reverse(LIST)).context["tabs"]) == 4
+    for nothing in ("", "  ", "\x00"):
+        tabs = agent.get(reverse(LIST), {"q": nothing}).context["tabs"]
+        assert [tab["label"] for tab in tabs if tab["on"]] == ["Coming up"]
+        assert len(tabs) == 4
 
 
 @pytest.mark.parametrize("term", ["H2611-4471", "order:H2611-4471", "E-SEARCH"])

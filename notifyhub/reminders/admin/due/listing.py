@@ -25,6 +25,11 @@ SHOWS = {
 }
 
 
+def _clean(term: str) -> str:
+    """Return what is searched for, without what no number contains and the database refuses."""
+    return term.replace("\x00", "").strip()
+
+
 def shown_by(request: HttpRequest) -> str:
     """Return which part of the list is asked for; what comes next unless told otherwise. Whoever searches
     looks for one customer or order and wants to know what became of it: all of it, "".
@@ -32,7 +37,7 @@ def shown_by(request: HttpRequest) -> str:
     asked = request.GET.get("show", "")
     if asked in SHOWS:
         return asked
-    return "" if request.GET.get("q", "").strip() else "next"
+    return "" if _clean(request.GET.get("q", "")) else "next"
 
 
 class ShowFilter(admin.SimpleListFilter):
@@ -81,7 +86,7 @@ class ReminderAdmin(LedgerAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find by the whole order number or customer number: each has its index."""
-        term = search_term.strip().replace("\x00", "")
+        term = _clean(search_term)
         if term:
             customers = list(Customer.objects.filter(external_id=term).values_list("pk", flat=True))
             wanted = Q(subject_ref__in=[term, f"order:{term}"]) | Q(customer_id__in=customers)
@@ -93,7 +98,7 @@ class ReminderAdmin(LedgerAdmin):
         for name in ("show", "p", "o"):
             kept.pop(name, None)
         tabs = []
-        if kept.get("q", "").strip():
+        if _clean(kept.get("q", "")):
             everything = f"?{kept.urlencode()}"
             tabs.append({"label": _("All"), "url": everything, "on": not shown_by(request)})
         for name, (_state, label) in SHOWS.items():

@@ -36,7 +36,7 @@ SELECT NULL, NULL, NULL, NULL WHERE (SELECT count(*) FROM ours) < cardinality(%(
 
 # A second statement, since only a new snapshot shows what others committed while we waited for their locks.
 # The counters of one customer stand beside each other: one walk along the key finds those asked for. The
-# inner LIMIT keeps it a look-up whatever the statistics say.
+# inner LIMIT keeps it a look-up whatever the statistics say, and cuts nothing: it is all that can be there.
 BEFORE = f"""
 SELECT w.customer_id, n.respect, n.day, n.used, n.at
 FROM unnest(%(person)s::bigint[], %(today)s::int[], %(since)s::int[], %(first)s::int[], %(last)s::int[])
@@ -46,7 +46,8 @@ CROSS JOIN LATERAL (
     WHERE c.customer_id = w.customer_id AND c.respect = ANY((%(asked)s::bigint[])[w.first:w.last])
       AND c.day >= {_DAY} w.since AND c.day <> {_DAY} w.today
       AND c.day >= %(oldest)s::date AND c.day <= %(newest)s::date AND c.used > 0
-    ORDER BY c.customer_id, c.respect, c.day LIMIT 2000
+    ORDER BY c.customer_id, c.respect, c.day
+    LIMIT (w.last - w.first + 1) * (w.today - w.since + 2)
 ) n
 """
 

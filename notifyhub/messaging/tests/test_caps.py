@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from notifyhub.customers.models import Customer
 from notifyhub.customers.tests.factories import make_topic
 from notifyhub.messaging.channels.memory import MemoryBackend
-from notifyhub.messaging.engine.asks import Refusal, asks_of
+from notifyhub.messaging.engine.asks import Ask, Refusal, asks_of
 from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
@@ -299,6 +299,20 @@ def test_a_text_with_links_of_our_own_is_found_again_when_it_bounces() -> None:
     row = Delivery.objects.get(dispatch_id=dispatch.pk)
     record_receipts([Receipt(dispatch_id=dispatch.pk, delivery_id=row.pk, kind="failed", at=timezone.now())])
     assert states(send(**facts)) == {"sent": 1}
+
+
+def test_a_customer_with_very_many_counters_is_looked_at_to_the_last_of_them() -> None:
+    """A window of a hundred messages to one customer, each about another order, is that long."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_sendcount (customer_id, respect, day, used, at) "
+            "SELECT 7, r, %s::date - d, 1, now() FROM generate_series(1, 120) r, generate_series(1, 20) d",
+            [today()],
+        )
+    asks = [Ask(respect=number, days=90, cap_days=20 if number == 120 else 1000) for number in range(1, 121)]
+    claims = [Claim(customer_id=7, day=today(), asks=(ask,)) for ask in asks]
+    answers = reserve(claims, moment=timezone.now())
+    assert [isinstance(one, Refusal) for one in answers] == [False] * 119 + [True]
 
 
 LIMITS = Limits(caps=(Cap(respect=1, day=2, week=5), Cap(respect=2, channel="sms", day=1, week=3)))

@@ -13,7 +13,7 @@ from notifyhub.core.partitions import (
     stray_rows,
 )
 from notifyhub.messaging import doctor
-from notifyhub.messaging.migrations._sql import RANGE
+from notifyhub.messaging.migrations._sql import LEAF_OPTIONS, RANGE
 from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch
 from notifyhub.messaging.retention import drop_old_partitions
 from notifyhub.messaging.tests.factories import make_delivery, make_dispatch, make_event
@@ -38,7 +38,7 @@ def _tidy(settings: Any) -> Any:
             cursor.execute(f"DROP TABLE IF EXISTS {table}_{LONG_AGO:%Y%m}")
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS messaging_delivery_0 PARTITION OF messaging_delivery "
-            f"FOR VALUES FROM (0) TO ({RANGE}) WITH (fillfactor = 50)"
+            f"FOR VALUES FROM (0) TO ({RANGE}) {LEAF_OPTIONS}"
         )
 
 

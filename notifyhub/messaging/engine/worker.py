@@ -38,8 +38,8 @@ class Worker:
         self.transport = transport
         self.lease_seconds = float(settings.LEASE_SECONDS if lease_seconds is None else lease_seconds)
         self.window = window
-        # The youngest dispatch of a window or more that this worker has seen.
-        self._newest = 0
+        # The dispatches of a window or more that this worker has seen.
+        self._met: set[int] = set()
         self.name = f"{node_name()[:90]}:{os.getpid()}:{secrets.token_hex(3)}"
 
     def drain(self, *, priority: int, seconds: float) -> int:
@@ -94,9 +94,9 @@ class Worker:
 
     def _meet(self, batches: list[LeasedBatch]) -> None:
         """Plan the statements anew where the rows of these batches may be younger than the plans."""
-        newest = max((one.dispatch_id for one in batches if one.hi - one.lo + 1 >= self.window), default=0)
-        if newest > self._newest:
-            self._newest = newest
+        large = {one.dispatch_id for one in batches if one.hi - one.lo + 1 >= self.window}
+        if large - self._met:
+            self._met |= large
             plan_anew()
 
     def _work(

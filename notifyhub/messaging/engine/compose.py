@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from notifyhub.core import crypto
 from notifyhub.customers.models.consent import Channel, MessageClass
 from notifyhub.customers.services.traits.reading import trait_values
 from notifyhub.messaging.channels.base import Attachment, Backend, Message, Sender
+from notifyhub.messaging.engine.lease import LeasedBatch
 from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.params import flat_params
 from notifyhub.messaging.engine.statements import prepared
@@ -26,6 +27,7 @@ from notifyhub.messaging.rendering.program import Filler
 from notifyhub.messaging.rendering.variables import TRAITS
 from notifyhub.messaging.services import copies
 from notifyhub.messaging.services.requests.attachments import open_attachment
+from notifyhub.messaging.tracking.short import place_of
 
 Row = dict[str, Any]
 # RFC 8058: both headers, and the address acts on POST only.
@@ -68,7 +70,7 @@ class _Frame:
 
 
 class Composer:
-    """What the rows of one lease have in common: dispatches, programs, senders, policies."""
+    """What the rows of some dispatches have in common: programs, senders, policies."""
 
     def __init__(self, dispatch_ids: Iterable[int]) -> None:
         self._dispatches = {one.pk: one for one in Dispatch.objects.filter(pk__in=set(dispatch_ids))}
@@ -93,8 +95,18 @@ class Composer:
             )
         return {pk: tuple(found) for pk, found in files.items()}
 
+    def fits(self, batches: Sequence[LeasedBatch]) -> bool:
+        """Say whether these are of its dispatches, and of the blocks of ids that it knows them to have."""
+        if {one.dispatch_id for one in batches} != self._dispatches.keys():
+            return False
+        # Ids rise: whoever knows the last knows the others.
+        return all(
+            place_of(blocks=self._dispatches[one.dispatch_id].blocks, delivery_id=one.hi) is not None
+            for one in batches
+        )
+
     def dispatch(self, dispatch_id: int) -> Dispatch:
-        """Return the dispatch as it was when the lease was taken."""
+        """Return the dispatch as it was a moment ago."""
         return self._dispatches[dispatch_id]
 
     def variables(self, rows: list[Row]) -> dict[int, dict[str, Any]]:

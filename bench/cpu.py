@@ -19,9 +19,9 @@ KINDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("lease", lambda sql: "SKIP LOCKED" in sql and "messaging_batch" in sql and "lease_until" in sql),
     # Opening a window too, which writes no events unless it skips somebody.
     ("settle", lambda sql: "open_to = b.open_to" in sql),
-    ("caps", lambda sql: "messaging_sendcount" in sql and "INSERT" in sql),
+    ("caps", lambda sql: "messaging_sendday" in sql and "INSERT" in sql),
     ("gates", lambda sql: "AS verdict" in sql),
-    ("caps", lambda sql: "messaging_sendcount" in sql),
+    ("caps", lambda sql: "messaging_sendday" in sql),
     ("plan", lambda sql: "INSERT INTO messaging_delivery " in sql or "judged" in sql),
 )
 

@@ -42,11 +42,13 @@ FROM customers_customer WHERE id %% 100 IN (3, 4)
 
 # Each third customer was written to this week, and one in fifty as often as the cap allows.
 COUNTERS = """
-INSERT INTO messaging_sendcount (customer_id, respect, day, used, at)
-SELECT c.id, ('x' || left(md5(t.respect), 16))::bit(64)::bigint, d.day,
-       CASE WHEN c.id %% 51 = 0 AND d.day = CURRENT_DATE THEN %(cap)s ELSE 1 END, d.day
+INSERT INTO messaging_sendday (customer_id, subject, day, respects, used, at)
+SELECT c.id, 0, d.day, t.respects, array_fill(
+           (CASE WHEN c.id %% 51 = 0 AND d.day = CURRENT_DATE THEN %(cap)s ELSE 1 END)::smallint, ARRAY[2]),
+       ARRAY[d.day, d.day]::timestamptz[]
 FROM customers_customer c,
-     (VALUES ('cap:promotional:'), ('cap:promotional:email')) AS t(respect),
+     (SELECT array_agg(('x' || left(md5(one), 16))::bit(64)::bigint)
+      FROM unnest(ARRAY['cap:promotional:', 'cap:promotional:email']) AS one) AS t(respects),
      (VALUES (CURRENT_DATE), (CURRENT_DATE - 3)) AS d(day)
 WHERE c.id %% 3 = 0
 """

@@ -19,6 +19,7 @@ from notifyhub.messaging.models import (
     InboundMessage,
     MessageCopy,
     SendCount,
+    SendDay,
 )
 from notifyhub.messaging.rendering.variables import masked
 from notifyhub.messaging.services.copies import show_many
@@ -84,7 +85,7 @@ def export_counts(customer_id: int) -> Any:
 
 def erase_counts(customer_id: int) -> int:
     """Delete the counts."""
-    return SendCount.objects.filter(customer_id=customer_id).delete()[0]
+    return SendDay.objects.filter(customer_id=customer_id).delete()[0]
 
 
 def export_replies(customer_id: int) -> Any:
@@ -180,7 +181,7 @@ def register() -> None:
         DigestWishRecord._meta.label, PersonalData(export=export_wishes, erase=erase_wishes), order=60
     )
     personal_data.register(
-        SendCount._meta.label, PersonalData(export=export_counts, erase=erase_counts), order=60
+        SendDay._meta.label, PersonalData(export=export_counts, erase=erase_counts), order=60
     )
     personal_data.register(
         InboundMessage._meta.label, PersonalData(export=export_replies, erase=erase_replies), order=60

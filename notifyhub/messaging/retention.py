@@ -12,7 +12,7 @@ from notifyhub.core.partitions import drop_partition, ended_months, partitions_o
 MONTHLY = {
     "events": "messaging_deliveryevent",
     "copies": "messaging_messagecopy",
-    "counts": "messaging_sendcount",
+    "counts": "messaging_sendday",
 }
 LEDGER = "messaging_delivery"
 WATCHED = (*MONTHLY.values(), LEDGER)

@@ -15,10 +15,11 @@ _DUPLICATE = ("", "", Reason.DUPLICATE)
 
 @dataclass(kw_only=True, slots=True)
 class Ask:
-    """One limit that a message must keep to."""
+    """One limit that a message must keep to; about a subject it is counted in the row of that `subject`."""
 
     respect: int
     days: int
+    subject: int = 0
     channel: str = ""
     cap_day: int | None = None
     cap_days: int | None = None
@@ -70,8 +71,10 @@ def other_asks(limits: Limits, *, subject_ref: str, goes_on: bool = False) -> tu
     caps = _of_caps(limits.caps)
     if not subject_ref or not limits.has_subject or goes_on:
         return caps
+    respect = subject_respect(subject_ref)
     subject = Ask(
-        respect=subject_respect(subject_ref),
+        respect=respect,
+        subject=respect,
         days=SUBJECT_DAYS,
         cap_days=limits.subject_max,
         gap=timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None,

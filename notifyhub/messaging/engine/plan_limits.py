@@ -93,6 +93,7 @@ def limit_joins(
                 place,
                 SUBJECT_DAYS,
                 ranged,
+                subject=respect,
                 where="AND p.subject_ref <> ''",
             )
         )
@@ -123,6 +124,8 @@ def _counted(
     place: int,
     days: int,
     ranged: str,
+    *,
+    subject: str = "0",
     where: str = "",
 ) -> str:
     join, _send_at, day = clock
@@ -130,7 +133,8 @@ def _counted(
         SELECT p.dedup_key, sum(n.used) FILTER (WHERE n.day = {day}) AS on_day, sum(n.used) AS within,
                max(n.at) AS last_at
         FROM people p {join}
-        JOIN messaging_sendcount n ON n.customer_id = p.customer_id AND n.respect = {respect}
+        JOIN messaging_sendcount n ON n.customer_id = p.customer_id AND n.subject = {subject}
+            AND n.respect = {respect}
             AND n.day >= %({since})s::date AND n.day <= %(until_{place})s::date
             AND n.day > {day} - {days} AND n.used > 0 {ranged} {where}
         GROUP BY p.dedup_key) {name} ON {name}.dedup_key = p.dedup_key"""

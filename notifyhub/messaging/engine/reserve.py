@@ -8,16 +8,27 @@ All of that commits with the opening of the window or not at all.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import accumulate
+from itertools import accumulate, chain, groupby
 from typing import Any
+
+from django.db import connection
 
 from notifyhub.messaging.engine.arrays import Bigints
 from notifyhub.messaging.engine.asks import Ask, Count, Refusal, refuse
-from notifyhub.messaging.engine.reserve_sql import BEFORE, CORRECT_OTHERS, CORRECT_OURS, EPOCH, TAKE
+from notifyhub.messaging.engine.reserve_sql import (
+    BEFORE,
+    CORRECT_OTHERS,
+    CORRECT_OURS,
+    EPOCH,
+    TAKE,
+    TAKE_ALIKE,
+)
 from notifyhub.messaging.engine.statements import prepared
 
 Key = tuple[int, int]
-CounterKey = tuple[int, int, int]
+# Customer, subject or 0, day: one row. In it, a counter for each respect.
+RowKey = tuple[int, int, int]
+_Counter = tuple[int, int, date, int]
 
 
 class NotOurs(Exception):
@@ -35,18 +46,18 @@ class Claim:
 
 @dataclass(kw_only=True, slots=True)
 class Taken:
-    """One counter that a message took; `before` is when the one before it went out."""
+    """One counter that a message took, and when; None if that is not known any more."""
 
     customer_id: int
     respect: int
     day: date
+    subject: int = 0
     at: datetime | None = None
-    before: datetime | None = None
 
 
 @dataclass(slots=True)
 class _Fresh:
-    """What a message took whose counters had counted nothing before; written out only if it is given back."""
+    """What a message took; written out only if it is given back."""
 
     claim: Claim
     moment: datetime
@@ -54,7 +65,7 @@ class _Fresh:
     def __iter__(self) -> Iterator[Taken]:
         customer, day, at = self.claim.customer_id, self.claim.day, self.moment
         for ask in self.claim.asks:
-            yield Taken(customer_id=customer, respect=ask.respect, day=day, at=at)
+            yield Taken(customer_id=customer, respect=ask.respect, day=day, subject=ask.subject, at=at)
 
 
 def reserve(
@@ -66,156 +77,147 @@ def reserve(
     `held` are the batches of the window, by id and epoch; they are locked, and NotOurs is raised if one was
     taken away.
     """
-    # Since when each counter matters.
-    since: dict[CounterKey, int] = {}
-    several: dict[CounterKey, int] = {}
+    # Since when each counter matters, row by row.
+    since: dict[RowKey, dict[int, int]] = {}
+    several: dict[tuple[RowKey, int], int] = {}
     shut = False
     for claim in claims:
         customer, day = claim.customer_id, claim.day.toordinal() - EPOCH
         for ask in claim.asks:
-            key = (customer, ask.respect, day)
-            first = day - ask.days + 1
+            key, respect, first = (customer, ask.subject, day), ask.respect, day - ask.days + 1
             if ask.cap_day == 0 or ask.cap_days == 0:
                 shut = True
-            if key in since:
-                several[key] = several.get(key, 1) + 1
-                first = min(first, since[key])
-            since[key] = first
+            asked = since.get(key)
+            if asked is None:
+                asked = since[key] = {}
+            elif respect in asked:
+                several[key, respect] = several.get((key, respect), 1) + 1
+                first = min(first, asked[respect])
+            asked[respect] = first
     if not since:
         return [[] for _ in claims]
     keys = sorted(since)
-    customers, respects, days = zip(*keys, strict=True)
-    lists = {"customer": Bigints(customers), "respect": Bigints(respects), "day": Bigints(days)}
-    used = Bigints(several.get(key, 1) for key in keys) if several else Bigints([1] * len(keys))
+    who = _askers(keys, [since[key] for key in keys], several)
     batches, epochs = Bigints(one[0] for one in held), Bigints(one[1] for one in held)
     with prepared() as cursor:
-        cursor.execute(TAKE, {**lists, "used": used, "at": moment, "batches": batches, "epochs": epochs})
+        statement = TAKE if who["own"] is None else TAKE_ALIKE
+        cursor.execute(statement, {**who, "at": moment, "batches": batches, "epochs": epochs})
         counted = cursor.fetchall()
         if counted and counted[-1][0] is None:
             raise NotOurs
-        cursor.execute(BEFORE, _askers(keys, since))
+        cursor.execute(BEFORE, who)
         before = cursor.fetchall()
     # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
-    known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key in several}
-    closely = {key for key in keys if key[0] in known}
+    known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key, _respect in several}
     if shut:
-        known, closely = set(customers), set(keys)
-    counts = _counts(closely, several, counted, moment)
+        known = {key[0] for key in keys}
+    counts = {
+        (key[0], respect): Count(days={date.fromordinal(key[2] + EPOCH): 0})
+        for key in keys
+        if key[0] in known
+        for respect in since[key]
+    }
+    for customer, respect, times, at in counted:
+        found = counts.get((customer, respect))
+        if found is not None:
+            (today,) = found.days
+            found.days[today], found.last = int(times), at
     # Days before, and the day after for one who travelled west.
     for customer, respect, on, times, at in before:
         count = counts[customer, respect]
-        count.days[on] = times
+        count.days[on] = count.days.get(on, 0) + times
         count.last = at if count.last is None else max(count.last, at)
-    corrections: dict[tuple[int, int, date], list[Any]] = {}
+    refused: dict[_Counter, int] = {}
     answers: list[Iterable[Taken] | Refusal] = [
-        _decide(claim, moment, counts, corrections) if claim.customer_id in known else _Fresh(claim, moment)
+        _decide(claim, moment, counts, refused) if claim.customer_id in known else _Fresh(claim, moment)
         for claim in claims
     ]
-    rows = [(*key, used, None, at) for key, (used, at) in sorted(corrections.items())]
-    _correct(rows, statement=CORRECT_OURS)
+    if refused:
+        with prepared() as cursor:
+            cursor.execute(CORRECT_OURS, _less([(*key, n, moment) for key, n in sorted(refused.items())]))
     return answers
 
 
-def _askers(keys: Sequence[CounterKey], since: dict[CounterKey, int]) -> dict[str, Any]:
-    """Return who asks for which of their counters, since when: customer by customer."""
-    groups: dict[tuple[int, int], list[CounterKey]] = {}
-    for key in keys:
-        groups.setdefault((key[0], key[2]), []).append(key)
-    people, days = zip(*groups, strict=True)
-    starts = [min([since[key] for key in group]) for group in groups.values()]
-    last = list(accumulate(map(len, groups.values())))
+def _askers(
+    keys: Sequence[RowKey], asked: Sequence[dict[int, int]], several: dict[tuple[RowKey, int], int]
+) -> dict[str, Any]:
+    """Return who asks for which counters of these rows, since when: row by row, in the order of all."""
+    customers, subjects, days = zip(*keys, strict=True)
+    starts = [min(one.values()) for one in asked]
+    lengths = set(map(len, asked))
+    used = None
+    if several:
+        used = Bigints(
+            several.get((key, respect), 1) for key, one in zip(keys, asked, strict=True) for respect in one
+        )
     return {
-        "person": Bigints(people),
+        "person": Bigints(customers),
+        "subject": Bigints(subjects),
         "today": Bigints(days),
         "since": Bigints(starts),
-        "first": Bigints([1, *[one + 1 for one in last[:-1]]]),
-        "last": Bigints(last),
-        "asked": Bigints([key[1] for group in groups.values() for key in group]),
+        **_spans(map(len, asked)),
+        "own": lengths.pop() if len(lengths) == 1 else None,
+        "asked": Bigints(chain.from_iterable(asked)),
+        "used": used,
         "oldest": date.fromordinal(min(starts) + EPOCH),
         # The day after for one who travelled west.
         "newest": date.fromordinal(max(days) + 1 + EPOCH),
     }
 
 
+def _spans(lengths: Iterable[int]) -> dict[str, Bigints]:
+    """Return from which place to which in the long lists that of each row stands."""
+    last = list(accumulate(lengths))
+    return {"first": Bigints([1, *[one + 1 for one in last[:-1]]]), "last": Bigints(last)}
+
+
 def _moments(values: Iterable[datetime | None]) -> str:
     return "{" + ",".join("NULL" if one is None else one.isoformat() for one in values) + "}"
 
 
-def _counts(
-    keys: Iterable[CounterKey], several: dict[CounterKey, int], rows: list[Any], moment: datetime
-) -> dict[Key, Count]:
-    """Return what these counters stood at before we took them; `rows` are those that may have counted."""
-    found = {(row[0], row[1]): row[2:] for row in rows}
-    counts: dict[Key, Count] = {}
-    for customer, respect, day in keys:
-        mine = several.get((customer, respect, day), 1)
-        used, at = found.get((customer, respect), (mine, None))
-        before = used - mine
-        on = date.fromordinal(day + EPOCH)
-        counts[customer, respect] = Count(days={on: before}, last=(at or moment) if before > 0 else None)
-    return counts
-
-
 def _decide(
-    claim: Claim,
-    moment: datetime,
-    counts: dict[Key, Count],
-    corrections: dict[tuple[int, int, date], list[Any]],
+    claim: Claim, moment: datetime, counts: dict[Key, Count], refused: dict[_Counter, int]
 ) -> list[Taken] | Refusal:
+    customer, day = claim.customer_id, claim.day
     for ask in claim.asks:
-        refusal = refuse(ask, counts[claim.customer_id, ask.respect], claim.day, moment)
+        refusal = refuse(ask, counts[customer, ask.respect], day, moment)
         if refusal is not None:
             for other in claim.asks:
-                corrections.setdefault((claim.customer_id, other.respect, claim.day), [0, None])[0] += 1
+                key = (customer, other.subject, day, other.respect)
+                refused[key] = refused.get(key, 0) + 1
             return refusal
-    taken = []
     for ask in claim.asks:
-        count = counts[claim.customer_id, ask.respect]
-        key = (claim.customer_id, ask.respect, claim.day)
-        taken.append(
-            Taken(
-                customer_id=claim.customer_id,
-                respect=ask.respect,
-                day=claim.day,
-                at=moment,
-                before=count.last if count.days[claim.day] else None,
-            )
-        )
-        if count.days[claim.day]:
-            # Its time was left alone; now it is known that this one is the last.
-            corrections.setdefault(key, [0, None])[1] = moment
-        count.days[claim.day] += 1
+        count = counts[customer, ask.respect]
+        count.days[day] += 1
         count.last = moment
-    return taken
+    return list(_Fresh(claim, moment))
 
 
 def give_back(taken: Iterable[Taken]) -> None:
     """Uncount messages that certainly did not go out; their customers may be written to instead."""
-    found: dict[tuple[int, int, date], list[Any]] = {}
+    found: dict[_Counter, tuple[int, datetime | None]] = {}
     for one in taken:
-        entry = found.setdefault((one.customer_id, one.respect, one.day), [0, one.at, one.before])
-        entry[0] += 1
-        if one.before is None or (entry[2] is not None and one.before < entry[2]):
-            entry[2] = one.before
-    rows = [(*key, *entry) for key, entry in sorted(found.items())]
-    _correct(rows, statement=CORRECT_OTHERS)
+        key = (one.customer_id, one.subject, one.day, one.respect)
+        found[key] = (found.get(key, (0, None))[0] + 1, one.at)
+    if found:
+        # Planned with these values: where a plan for any values finds out by itself which partitions it
+        # needs, PostgreSQL 18 passes over the rows that it had to wait for.
+        with connection.cursor() as cursor:
+            cursor.execute(CORRECT_OTHERS, _less([(*key, *entry) for key, entry in sorted(found.items())]))
 
 
-def _correct(rows: list[tuple[Any, ...]], *, statement: str) -> None:
-    """Write (customer, respect, day, how many less, if last at, last at) in that order."""
-    if not rows:
-        return
-    with prepared() as cursor:
-        cursor.execute(
-            statement,
-            {
-                "customer": Bigints(row[0] for row in rows),
-                "respect": Bigints(row[1] for row in rows),
-                "day": Bigints(row[2].toordinal() - EPOCH for row in rows),
-                "used": Bigints(row[3] for row in rows),
-                "mine": _moments(row[4] for row in rows),
-                "at": _moments(row[5] for row in rows),
-                "oldest": min(row[2] for row in rows),
-                "newest": max(row[2] for row in rows),
-            },
-        )
+def _less(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the parameters that take (customer, subject, day, respect, how many, counted when) off, in that
+    order."""
+    groups = [(key, len(list(group))) for key, group in groupby(rows, key=lambda row: row[:3])]
+    return {
+        "person": Bigints(key[0] for key, _length in groups),
+        "subject": Bigints(key[1] for key, _length in groups),
+        "day": Bigints(key[2].toordinal() - EPOCH for key, _length in groups),
+        **_spans(length for _key, length in groups),
+        "respect": Bigints(row[3] for row in rows),
+        "less": Bigints(row[4] for row in rows),
+        "mine": _moments(row[5] for row in rows),
+        "oldest": min(row[2] for row in rows),
+        "newest": max(row[2] for row in rows),
+    }

@@ -31,11 +31,12 @@ ORDER BY d.id
 
 # The latest day on which it can have been counted.
 _DAYS = """
-SELECT w.customer_id, w.respect, n.day
-FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[]) AS w(customer_id, respect, day)
+SELECT w.customer_id, w.respect, n.day, w.subject
+FROM unnest(%(customer)s::bigint[], %(respect)s::bigint[], %(day)s::date[], %(subject)s::bigint[])
+    AS w(customer_id, respect, day, subject)
 CROSS JOIN LATERAL (
     SELECT c.day FROM messaging_sendcount c
-    WHERE c.customer_id = w.customer_id AND c.respect = w.respect AND c.used > 0
+    WHERE c.customer_id = w.customer_id AND c.subject = w.subject AND c.respect = w.respect AND c.used > 0
       AND c.day > w.day - %(back)s AND c.day <= w.day
     ORDER BY c.day DESC LIMIT 1
 ) n
@@ -58,11 +59,11 @@ def give_back_for(*, dispatch_id: int, delivery_ids: Sequence[int]) -> None:
         # Only a text that could still stand in the way of another is looked up.
         fresh = [row[1] for row in rows if timezone.now() - row[6] < timedelta(hours=row[0].duplicate_hours)]
         texts = _texts(dispatch, fresh) if fresh else {}
-        taken: list[tuple[int, int, date]] = []
+        taken: list[tuple[int, int, date, int]] = []
         for limits, number, person, zone, _channel, step, settled_at, subject_ref in rows:
             asks = asks_of(limits, subject_ref=subject_ref, text=texts.get(number), goes_on=step > 0)
             day = settled_at.astimezone(zone_of(zone)).date()
-            taken += [(person, ask.respect, day) for ask in asks]
+            taken += [(person, ask.respect, day, ask.subject) for ask in asks]
         if not taken:
             return
         cursor.execute(
@@ -71,11 +72,15 @@ def give_back_for(*, dispatch_id: int, delivery_ids: Sequence[int]) -> None:
                 "customer": [one[0] for one in taken],
                 "respect": [one[1] for one in taken],
                 "day": [one[2] for one in taken],
+                "subject": [one[3] for one in taken],
                 "back": DAYS_BACK,
             },
         )
         found = cursor.fetchall()
-    give_back(Taken(customer_id=customer, respect=respect, day=day) for customer, respect, day in found)
+    give_back(
+        Taken(customer_id=customer, respect=respect, day=day, subject=subject)
+        for customer, respect, day, subject in found
+    )
 
 
 def _texts(dispatch: Dispatch, delivery_ids: Sequence[int]) -> dict[int, int]:

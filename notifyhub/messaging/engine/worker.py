@@ -13,6 +13,7 @@ from notifyhub.messaging.engine.accounts.circuit import OPEN_SECONDS
 from notifyhub.messaging.engine.careful import is_suspect
 from notifyhub.messaging.engine.compose import Composer
 from notifyhub.messaging.engine.lease import Lease, LeasedBatch, is_due, take_lease
+from notifyhub.messaging.engine.limits import Policies
 from notifyhub.messaging.engine.selfpause import pause_failing
 from notifyhub.messaging.engine.statements import plan_anew
 from notifyhub.messaging.engine.stopping import is_stopping
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.05
 # How long a worker may not know that an account was halted or cut off.
 ACCOUNTS_SECONDS = 0.5
-# How long it may not know that a policy, a sender or the rate of a dispatch was changed.
+# How long it may not know that a sender or the rate of a dispatch was changed.
 COMPOSER_SECONDS = 0.5
 
 
@@ -97,10 +98,15 @@ class Worker:
         return rows
 
     def _composer_for(self, batches: list[LeasedBatch]) -> Composer:
-        """Return what composes these: leases of one campaign follow each other within a tenth of a second, and
-        what they have in common takes as long to read as ten of its mails to send."""
+        """Return what composes these.
+
+        Leases of one campaign follow each other within a tenth of a second, and what they have in common
+        takes as long to read as ten mails to send. But for the policies: by them messages are put off for
+        hours.
+        """
         known, now = self._composer, time.monotonic()
         if known is not None and now < self._composed + COMPOSER_SECONDS and known.fits(batches):
+            known.policies = Policies()
             return known
         self._composer, self._composed = Composer(one.dispatch_id for one in batches), now
         return self._composer

@@ -4,7 +4,7 @@ from notifyhub.messaging.models.digest import DigestItem, DigestWish, DigestWish
 from notifyhub.messaging.models.dispatch import Attachment, Batch, Dispatch, DispatchItem
 from notifyhub.messaging.models.inbound import InboundReceipt
 from notifyhub.messaging.models.ledger import Delivery, DeliveryEvent, MessageCopy
-from notifyhub.messaging.models.limits import Halt, Punctuality, SendCount
+from notifyhub.messaging.models.limits import Halt, Punctuality, SendCount, SendDay
 from notifyhub.messaging.models.lookup import LookUp
 from notifyhub.messaging.models.provider import (
     AccountGate,
@@ -40,6 +40,7 @@ __all__ = [
     "ProviderAccount",
     "Punctuality",
     "SendCount",
+    "SendDay",
     "SendTally",
     "SenderIdentity",
     "SendingPolicy",

@@ -7,22 +7,44 @@ from django.utils.translation import gettext_lazy as _
 from notifyhub.customers.models.consent import MessageClass
 
 
-class SendCount(models.Model):
-    """How often one customer was written to in one respect on one day: caps, subjects, same texts.
+class SendDay(models.Model):
+    """How often one customer was written to on one day, in each respect: caps, subjects, same texts.
 
     Reserved before a message goes out and given back when it certainly did not, since counting the ledger
-    lets two dispatches that run side by side pass a cap together. `respect` is the first 64 bits of the md5
-    of a text such as "cap:promotional:sms". Partitioned by month of `day` (see the migration); its key is
-    (customer_id, respect, day).
+    lets two dispatches that run side by side pass a cap together. A respect is the first 64 bits of the md5
+    of a text such as "cap:promotional:sms"; the three lists stand beside each other. What is about a subject
+    has a row of its own, under the subject's respect. Partitioned by month of `day` (see the migration); its
+    key is (customer_id, subject, day).
     """
 
     customer_id = models.BigIntegerField(_("customer"), primary_key=True)
+    subject = models.BigIntegerField(_("subject"))
+    day = models.DateField(_("day"))
+    respects = ArrayField(models.BigIntegerField(), verbose_name=_("respects"))
+    used = ArrayField(models.SmallIntegerField(), verbose_name=_("messages"))
+    at = ArrayField(models.DateTimeField(), verbose_name=_("last at"))
+
+    class Meta:
+        db_table = "messaging_sendday"
+        verbose_name = _("send day")
+        verbose_name_plural = _("send days")
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {self.day}"
+
+
+class SendCount(models.Model):
+    """How often one customer was written to in one respect on one day: a view of the days, for reading."""
+
+    customer_id = models.BigIntegerField(_("customer"), primary_key=True)
+    subject = models.BigIntegerField(_("subject"))
     respect = models.BigIntegerField(_("respect"))
     day = models.DateField(_("day"))
     used = models.SmallIntegerField(_("messages"), default=0)
     at = models.DateTimeField(_("last at"))
 
     class Meta:
+        managed = False
         db_table = "messaging_sendcount"
         verbose_name = _("send count")
         verbose_name_plural = _("send counts")

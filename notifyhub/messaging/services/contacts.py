@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from notifyhub.customers.models import Customer
 from notifyhub.messaging.engine.quiet import zone_of
+from notifyhub.messaging.engine.reserve_sql import ADDED
 from notifyhub.messaging.engine.respects import subject_respect
 
-_NOTE = """
-INSERT INTO messaging_sendcount AS t (customer_id, respect, day, used, at)
-VALUES (%(customer)s, %(respect)s, %(day)s, 1, %(at)s)
-ON CONFLICT (customer_id, respect, day) DO UPDATE
-SET used = t.used + 1, at = greatest(t.at, excluded.at)
+_NOTE = f"""
+INSERT INTO messaging_sendday AS t (customer_id, subject, day, respects, used, at)
+VALUES (%(customer)s, %(respect)s, %(day)s, ARRAY[%(respect)s]::bigint[], ARRAY[1]::smallint[],
+        ARRAY[%(at)s]::timestamptz[])
+ON CONFLICT (customer_id, subject, day) DO UPDATE SET {ADDED}
 """
 
 

@@ -17,7 +17,7 @@ from notifyhub.messaging.engine.limits import Cap, Limits
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import RESPECT_SQL, cap_respect, respect_of
-from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount
+from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount, SendDay
 from notifyhub.messaging.services.dispatches import forecast
 from notifyhub.messaging.services.receipts import Receipt, record_receipts, settle_unknown
 from notifyhub.messaging.services.templates import publish
@@ -305,14 +305,39 @@ def test_a_customer_with_very_many_counters_is_looked_at_to_the_last_of_them() -
     """A window of a hundred messages to one customer, each about another order, is that long."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO messaging_sendcount (customer_id, respect, day, used, at) "
-            "SELECT 7, r, %s::date - d, 1, now() FROM generate_series(1, 120) r, generate_series(1, 20) d",
+            "INSERT INTO messaging_sendday (customer_id, day, respects, used, at) "
+            "SELECT 7, %s::date - d, array_agg(r), array_agg(1), array_agg(now()) "
+            "FROM generate_series(1, 120) r, generate_series(1, 20) d GROUP BY d",
             [today()],
         )
     asks = [Ask(respect=number, days=90, cap_days=20 if number == 120 else 1000) for number in range(1, 121)]
     claims = [Claim(customer_id=7, day=today(), asks=(ask,)) for ask in asks]
     answers = reserve(claims, moment=timezone.now())
     assert [isinstance(one, Refusal) for one in answers] == [False] * 119 + [True]
+
+
+def test_all_of_a_day_counts_when_it_is_looked_back_at() -> None:
+    asks = asks_of(LIMITS, subject_ref="", text=None)[:1]
+    went = []
+    for days in (0, 0, 1, 1, 2, 2, 3):
+        claim = Claim(customer_id=7, day=today() + timedelta(days=days), asks=asks)
+        went += [not isinstance(one, Refusal) for one in reserve([claim], moment=timezone.now())]
+    assert went == [True, True, True, True, True, False, False]
+
+
+def test_who_is_written_to_without_end_is_still_counted_right() -> None:
+    """The entries of a day are made one a respect when they are many."""
+    ask = Ask(respect=5, days=1, cap_day=150)
+    moments = [timezone.now() + timedelta(seconds=number) for number in range(150)]
+    taken = [reserve([Claim(customer_id=7, day=today(), asks=(ask,))], moment=one)[0] for one in moments]
+    assert used(7, 5) == 150
+    assert len(SendDay.objects.get().at) <= 60
+    (refusal,) = reserve([Claim(customer_id=7, day=today(), asks=(ask,))], moment=timezone.now())
+    assert isinstance(refusal, Refusal)
+    for one in (*taken[:5], *taken[-5:]):
+        assert not isinstance(one, Refusal)
+        give_back(one)
+    assert used(7, 5) == 140
 
 
 LIMITS = Limits(caps=(Cap(respect=1, day=2, week=5), Cap(respect=2, channel="sms", day=1, week=3)))
@@ -328,7 +353,7 @@ LIMITS = Limits(caps=(Cap(respect=1, day=2, week=5), Cap(respect=2, channel="sms
 def test_whatever_is_asked_and_given_back_no_cap_is_ever_passed(
     history: list[tuple[int, list[tuple[int, bool]]]],
 ) -> None:
-    SendCount.objects.all().delete()
+    SendDay.objects.all().delete()
     start = today()
     kept: list[Taken] = []
     asks = asks_of(LIMITS, subject_ref="", text=None)

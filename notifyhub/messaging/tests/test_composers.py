@@ -13,7 +13,7 @@ from notifyhub.messaging.channels.memory import MemoryBackend
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.worker import COMPOSER_SECONDS, Worker
-from notifyhub.messaging.models import Batch, Delivery, Dispatch
+from notifyhub.messaging.models import Batch, Delivery, Dispatch, SenderIdentity
 from notifyhub.messaging.models.dispatch import ID_BLOCK, Priority
 from notifyhub.messaging.services.templates import publish
 from notifyhub.messaging.tests.factories import make_template
@@ -55,10 +55,15 @@ def put_off(dispatch: Dispatch, *, move: int = 0) -> Batch:
     return rest
 
 
+def go_on_with(worker: Worker, rest: Batch) -> int:
+    """Let the worker send the rest now; return how many rows ended."""
+    Batch.objects.filter(pk=rest.pk).update(not_before=timezone.now())
+    return worker.drain(priority=Priority.BULK, seconds=5)
+
+
 def go_on(worker: Worker, rest: Batch) -> list[str]:
     """Let the worker send the first batch and then the rest; return the statements for the rest."""
     assert worker.drain(priority=Priority.BULK, seconds=5) == 1
-    Batch.objects.filter(pk=rest.pk).update(not_before=timezone.now())
     said: list[str] = []
 
     def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -66,25 +71,35 @@ def go_on(worker: Worker, rest: Batch) -> list[str]:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(listen):
-        worker.drain(priority=Priority.BULK, seconds=5)
+        go_on_with(worker, rest)
     return said
 
 
-def test_leases_that_follow_each_other_read_the_policies_once(worker: Worker) -> None:
+def test_leases_that_follow_each_other_read_the_senders_once(worker: Worker) -> None:
     dispatch = planned("auto", "auto", "auto")
     said = go_on(worker, put_off(dispatch))
     assert states(dispatch) == {"sent": 3}
-    assert not [one for one in said if "messaging_sendingpolicy" in one]
+    read = ("messaging_senderidentity", 'FROM "messaging_dispatch"')
+    assert not [one for one in said if any(name in one for name in read)]
 
 
-def test_a_policy_that_was_changed_holds_within_a_second(worker: Worker) -> None:
+def test_a_sender_that_was_changed_is_known_within_a_second(worker: Worker) -> None:
+    dispatch = planned("auto", "auto")
+    rest = put_off(dispatch)
+    assert worker.drain(priority=Priority.BULK, seconds=5) == 1
+    SenderIdentity.objects.create(channel="email", from_name="觅食", from_email="hi@shop.example")
+    time.sleep(COMPOSER_SECONDS + 0.05)
+    go_on_with(worker, rest)
+    assert [one.sender.name for one in MemoryBackend.outbox] == ["", "觅食"]
+
+
+def test_a_policy_that_was_changed_holds_with_the_next_lease(worker: Worker) -> None:
+    """Night that was lifted must put nobody off for hours any more."""
     dispatch = planned("auto", "auto")
     rest = put_off(dispatch)
     assert worker.drain(priority=Priority.BULK, seconds=5) == 1
     limit(channels=["sms"])
-    time.sleep(COMPOSER_SECONDS + 0.05)
-    Batch.objects.filter(pk=rest.pk).update(not_before=timezone.now())
-    worker.drain(priority=Priority.BULK, seconds=5)
+    go_on_with(worker, rest)
     assert states(dispatch) == {"sent": 1, "skipped": 1}
 
 
@@ -110,6 +125,5 @@ def test_links_are_counted_in_a_block_of_ids_that_came_later(worker: Worker) -> 
     assert worker.drain(priority=Priority.BULK, seconds=5) == 1
     dispatch.refresh_from_db()
     Dispatch.objects.filter(pk=dispatch.pk).update(blocks=[*dispatch.blocks, rest.lo])
-    Batch.objects.filter(pk=rest.pk).update(not_before=timezone.now())
-    assert worker.drain(priority=Priority.BULK, seconds=5) == 1
+    assert go_on_with(worker, rest) == 1
     assert ["/c/" in one.text for one in MemoryBackend.outbox] == [True, True]

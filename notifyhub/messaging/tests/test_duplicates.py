@@ -10,7 +10,7 @@ from notifyhub.customers.models import Customer
 from notifyhub.messaging.channels.memory import MemoryBackend
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.respects import text_respect
-from notifyhub.messaging.models import Batch, Dispatch, SendCount
+from notifyhub.messaging.models import Batch, Dispatch, SendDay
 from notifyhub.messaging.tests.factories import make_version
 from notifyhub.messaging.tests.kit.limits import found, limit, night
 from notifyhub.messaging.tests.kit.sending import (
@@ -54,11 +54,11 @@ def test_after_its_hours_it_may_go_again() -> None:
     limit(duplicate_hours=30)
     make_recipients("auto")
     send()
-    counter = SendCount.objects.all()
-    yesterday = counter.get().day - timedelta(days=1)
-    counter.update(day=yesterday, at=timezone.now() - timedelta(hours=29))
+    counted = SendDay.objects.all()
+    yesterday = counted.get().day - timedelta(days=1)
+    counted.update(day=yesterday, at=[timezone.now() - timedelta(hours=29)])
     assert reasons(send()) == {"duplicate": 1}
-    counter.filter(day=yesterday).update(at=timezone.now() - timedelta(hours=31))
+    counted.filter(day=yesterday).update(at=[timezone.now() - timedelta(hours=31)])
     assert states(send()) == {"sent": 1}
 
 

@@ -2,19 +2,25 @@
 
 import subprocess
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from notifyhub.customers.tests.factories import make_topic
+from notifyhub.messaging.engine.asks import Ask, Refusal
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
+from notifyhub.messaging.engine.reserve import Claim, Taken, give_back, reserve
 from notifyhub.messaging.engine.respects import cap_respect
 from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount
 from notifyhub.messaging.services.accounts import create_account
-from notifyhub.messaging.tests.kit.limits import assert_counters_are_the_ledger, limit
+from notifyhub.messaging.tests.kit.limits import assert_counters_are_the_ledger, limit, today
 from notifyhub.messaging.tests.kit.processes import lines_of, running, sink, wait_for
 from notifyhub.messaging.tests.kit.sending import assert_counts_are_the_ledger, dispatch_to, reasons
 from notifyhub.messaging.tests.test_processes import make_people
@@ -89,3 +95,56 @@ def test_what_a_killed_worker_had_opened_stays_counted(tmp_path: Path) -> None:
     assert not Delivery.objects.filter(state=Delivery.State.PLANNED).exists()
     for dispatch in made:
         assert_counts_are_the_ledger(dispatch)
+
+
+def count_once() -> Iterable[Taken]:
+    """Count customer 7, who may be counted twice a day."""
+    claim = Claim(customer_id=7, day=today(), asks=(Ask(respect=1, days=1, cap_day=2),))
+    with transaction.atomic():
+        (taken,) = reserve([claim], moment=timezone.now())
+    assert not isinstance(taken, Refusal)
+    return taken
+
+
+@pytest.mark.parametrize("first", ["count", "give back"])
+def test_counting_and_giving_back_at_once_lose_neither(first: str) -> None:
+    earlier = count_once()
+    begun, go_on = Flag(), Flag()
+    kept: list[Taken] = []
+    steps = {"count": lambda: kept.extend(count_once()), "give back": lambda: give_back(earlier)}
+    second = steps.pop("give back" if first == "count" else "count")
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                steps[first]()
+                begun.set()
+                go_on.wait(10)
+        finally:
+            connection.close()
+
+    def follow() -> None:
+        try:
+            second()
+        finally:
+            connection.close()
+
+    holder, follower = Thread(target=hold), Thread(target=follow)
+    holder.start()
+    assert begun.wait(10)
+    follower.start()
+    wait_for(lambda: blocked() == 1)
+    go_on.set()
+    holder.join(10)
+    follower.join(10)
+    assert [(one.used, one.at) for one in SendCount.objects.all()] == [(1, kept[0].at)]
+
+
+def blocked() -> int:
+    """Return how many wait for somebody's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])

@@ -34,7 +34,7 @@ def _tidy(settings: Any) -> Any:
     settings.KEEP_DAYS = {"events": 400, "copies": 0, "counts": 0, "ledger": 400}
     yield
     with connection.cursor() as cursor:
-        for table in ("messaging_deliveryevent", "messaging_sendcount"):
+        for table in ("messaging_deliveryevent", "messaging_sendday"):
             cursor.execute(f"DROP TABLE IF EXISTS {table}_{LONG_AGO:%Y%m}")
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS messaging_delivery_0 PARTITION OF messaging_delivery "
@@ -44,14 +44,14 @@ def _tidy(settings: Any) -> Any:
 
 def test_old_months_go_young_ones_stay_and_nothing_goes_that_is_kept_for_ever() -> None:
     old = create_month_partition("messaging_deliveryevent", LONG_AGO)
-    kept = create_month_partition("messaging_sendcount", LONG_AGO)
+    kept = create_month_partition("messaging_sendday", LONG_AGO)
     dispatch = make_dispatch(state="finished")
     make_event(make_delivery(dispatch, 1), at=LONG_AGO)
     make_event(make_delivery(dispatch, 1), at=timezone.now() - timedelta(days=30))
     before = names("messaging_deliveryevent")
     assert drop_old_partitions() == 1
     assert names("messaging_deliveryevent") == before - {old}
-    assert kept in names("messaging_sendcount")
+    assert kept in names("messaging_sendday")
     assert DeliveryEvent.objects.count() == 1
     assert drop_old_partitions() == 0
 
@@ -92,7 +92,7 @@ def test_an_open_dispatch_keeps_its_range(settings: Any) -> None:
 def test_partitions_are_made_ahead_for_every_table_by_month() -> None:
     make_partitions()
     ahead = f"{timezone.now() + timedelta(days=62):%Y%m}"
-    for table in ("messaging_deliveryevent", "messaging_messagecopy", "messaging_sendcount"):
+    for table in ("messaging_deliveryevent", "messaging_messagecopy", "messaging_sendday"):
         assert any(one.endswith(ahead) for one in names(table))
 
 

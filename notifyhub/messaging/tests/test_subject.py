@@ -9,7 +9,7 @@ from notifyhub.customers.models import Customer, Topic
 from notifyhub.customers.tests.factories import make_customer, make_topic
 from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.respects import subject_respect
-from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount
+from notifyhub.messaging.models import Batch, Delivery, Dispatch, SendCount, SendDay
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.messaging.services.contacts import note_subject_contact
 from notifyhub.messaging.services.dispatches import Item
@@ -61,10 +61,10 @@ def test_a_second_message_about_a_subject_keeps_its_distance(topic: Topic) -> No
 def test_the_gap_ends(topic: Topic) -> None:
     limit("service", subject_gap_hours=20)
     customer = make_customer()
-    count_before(customer.pk, BILL, days=1, at=timezone.now() - timedelta(hours=21))
+    count_before(customer.pk, BILL, subject=BILL, days=1, at=timezone.now() - timedelta(hours=21))
     assert states(remind(customer, topic)) == {"sent": 1}
-    SendCount.objects.all().delete()
-    count_before(customer.pk, BILL, days=1, at=timezone.now() - timedelta(hours=19))
+    SendDay.objects.all().delete()
+    count_before(customer.pk, BILL, subject=BILL, days=1, at=timezone.now() - timedelta(hours=19))
     assert reasons(remind(customer, topic)) == {"subject_gap": 1}
 
 
@@ -88,8 +88,8 @@ def test_the_window_keeps_the_gap_that_planning_could_not_see(topic: Topic) -> N
 def test_at_most_so_many_in_ninety_days(topic: Topic) -> None:
     limit("service", subject_max=3)
     customer = make_customer()
-    count_before(customer.pk, BILL, used=2, days=80)
-    count_before(customer.pk, BILL, used=5, days=90)
+    count_before(customer.pk, BILL, subject=BILL, used=2, days=80)
+    count_before(customer.pk, BILL, subject=BILL, used=5, days=90)
     assert states(remind(customer, topic)) == {"sent": 1}
     second = remind(customer, topic)
     assert found(second) == [("subject_max", "used=3 limit=3 days=90")]
@@ -116,7 +116,7 @@ def test_a_failure_leaves_the_subject_free(topic: Topic) -> None:
     limit("service", subject_gap_hours=20)
     customer = make_customer(email="reject@mail.example")
     earlier = timezone.now() - timedelta(hours=21)
-    count_before(customer.pk, BILL, at=earlier)
+    count_before(customer.pk, BILL, subject=BILL, at=earlier)
     assert states(remind(customer, topic)) == {"failed": 1}
     counter = SendCount.objects.get(customer_id=customer.pk, respect=BILL)
     assert (counter.used, counter.at) == (1, earlier)

@@ -15,6 +15,7 @@ from notifyhub.messaging.models import (
     DeliveryEvent,
     Dispatch,
     SendCount,
+    SendDay,
     SendingPolicy,
 )
 
@@ -46,16 +47,25 @@ def today(zone: str = "Asia/Shanghai") -> date:
 
 
 def count_before(
-    customer_id: int, respect: int, *, used: int = 1, days: int = 0, at: datetime | None = None
+    customer_id: int,
+    respect: int,
+    *,
+    used: int = 1,
+    days: int = 0,
+    at: datetime | None = None,
+    subject: int = 0,
 ) -> None:
-    """Have a customer counted `days` ago."""
-    SendCount.objects.create(
-        customer_id=customer_id,
-        respect=respect,
-        day=today() - timedelta(days=days),
-        used=used,
-        at=at or timezone.now() - timedelta(days=days),
+    """Have a customer counted `days` ago, about a `subject` if that is given."""
+    day = today() - timedelta(days=days)
+    SendDay.objects.get_or_create(
+        customer_id=customer_id, subject=subject, day=day, defaults={"respects": [], "used": [], "at": []}
     )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_sendday SET respects = respects || %s::bigint, used = used || %s::smallint, "
+            "at = at || %s::timestamptz WHERE customer_id = %s AND subject = %s AND day = %s",
+            [respect, used, at or timezone.now() - timedelta(days=days), customer_id, subject, day],
+        )
 
 
 def used(customer_id: int, respect: int) -> int:

@@ -247,8 +247,12 @@ def test_a_row_moved_off_a_holiday_says_so(agent: Client) -> None:
     reminder = Reminder.objects.get()
     assert reminder.wanted_at is not None
     assert reminder.due_at > reminder.wanted_at
-    text = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk])).content.decode()
-    assert "a day off (Spring Festival)" in text
+    page = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk]))
+    assert "a day off (Spring Festival)" in page.content.decode()
+    history = [line["text"] for line in page.context["history"]]
+    planned = history.index("This reminder was planned")
+    assert history[planned + 1].startswith("Moved from ")
+    assert history[planned + 1].endswith("a day off (Spring Festival).")
 
 
 def test_a_row_kept_back_by_consent_says_so(agent: Client) -> None:

@@ -90,8 +90,13 @@ def test_an_opt_out_says_when_and_where_it_was_given(client: Client) -> None:
 
 def test_a_hold_of_another_app_is_named_in_the_readers_language(client: Client) -> None:
     (customer,) = make_recipients("auto")
-    facts = {"scope": "promotions", "reason": "Three alerts", "origin_kind": "watch", "origin_id": "7"}
-    place_hold(customer_id=customer.pk, **facts)
+    place_hold(
+        customer_id=customer.pk,
+        scope="promotions",
+        reason="Three alerts",
+        origin_kind="watch",
+        origin_id="7",
+    )
     delivery = skipped(dispatch_to())
     assert "by Alert 7" in page_of(client, delivery)
     client.cookies["django_language"] = "zh-hans"

@@ -15,7 +15,7 @@ State = ReminderRule.State
 
 
 class Unsendable(NamedTuple):
-    """Why one template cannot be sent: a sentence around its name, so that a page may make the name a link."""
+    """Why one template cannot be sent: a sentence around its name, which a page makes a link."""
 
     template: Template
     before: str

@@ -113,6 +113,14 @@ def test_pause_stops_resume_goes_on_and_both_are_on_record(editor: Client) -> No
     assert {"pause_campaign", "resume_campaign"} <= verbs
 
 
+def test_a_run_whose_list_is_being_made_claims_nothing_about_who_is_left_out(editor: Client) -> None:
+    run = make_run(unwilling=0)
+    Dispatch.objects.filter(pk=run.dispatch_id).update(state="planning")
+    page = editor.get(url("run", run)).content.decode()
+    assert "Known once the list is made." in page
+    assert "Nobody was left out." not in page
+
+
 def test_what_has_ended_is_not_paused_and_says_so(editor: Client) -> None:
     run = make_run()
     call_command("run_worker_once")

@@ -155,6 +155,7 @@ def test_the_customers_page_shows_what_is_coming(agent: Client) -> None:
 def test_the_dashboards_card_counts_the_day(agent: Client) -> None:
     _send_one()
     make_order(make_customer(), due_at=_in(hours=5))
+    ReminderRule.objects.update(planned_at=None)
     plan_reminders()
     text = agent.get(reverse("admin:console_card", args=["reminders"])).content.decode()
     assert "Sent today" in text

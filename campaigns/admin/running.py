@@ -17,6 +17,7 @@ from campaigns.services.report import (
     TONES,
     certify,
     certify_people,
+    ended_at,
     list_recipients,
     minutes_of,
     reasons_of,
@@ -49,8 +50,10 @@ class RunningPage(CampaignPage):
         held = what_holds(run.dispatch) if progress.open else []
         ended = progress.planned - progress.open
         steps = steps_of(run.dispatch)
-        not_sent = progress.skipped + progress.failed + progress.unknown
-        reasons = reasons_of(progress.by_reason, total=not_sent)
+        undone = progress.skipped + progress.failed + progress.unknown
+        reasons = reasons_of(progress.by_reason, total=undone)
+        dropped = [line for line in certificate.lines if line.code in ("expired", "cancelled")]
+        dropped_count = sum(line.count for line in dropped)
         return {
             "campaign": self.campaign,
             "run": run,
@@ -68,12 +71,15 @@ class RunningPage(CampaignPage):
             ),
             "certificate": certificate,
             "reasons": reasons,
-            "not_sent": not_sent,
-            "most": max((line.count for line in reasons), default=0),
+            "dropped": dropped,
+            "dropped_count": dropped_count,
+            "not_sent": undone + dropped_count,
+            "most": max((line.count for line in (*reasons, *dropped)), default=0),
             "steps": steps,
             "has_dropped": any(step.dropped for step in steps),
             "has_steps": any(step.messages for step in steps),
             "people": certify_people(progress),
+            "ended_at": ended_at(run),
             "took": took(run),
             "now": timezone.now(),
             "delivered_share": progress.delivered / progress.sent if progress.sent else None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -146,10 +146,15 @@ def minutes_of(run: Run, *, last: int = 60) -> dict[str, Any]:
     }
 
 
+def ended_at(run: Run) -> datetime | None:
+    """Return when the run ended; None while it goes on."""
+    return run.finished_at or run.dispatch.finished_at
+
+
 def took(run: Run) -> timedelta | None:
     """Return how long the run has sent or did send; None before it began."""
     start = run.dispatch.started_at
-    return (run.finished_at or run.dispatch.finished_at or timezone.now()) - start if start else None
+    return (ended_at(run) or timezone.now()) - start if start else None
 
 
 def list_recipients(

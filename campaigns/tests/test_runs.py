@@ -15,6 +15,7 @@ from campaigns.services.report import certify, list_recipients, minutes_of, reas
 from campaigns.services.runs import cancel_run, mirror_runs, pause_run, progress_of, resume_run
 from campaigns.tests.factories import make_run
 from notifyhub.core.errors import Refused
+from notifyhub.core.templatetags.nh import when
 from notifyhub.messaging.models import Batch, Delivery, Dispatch
 from notifyhub.staff.models import AuditEntry
 from notifyhub.staff.tests.factories import make_user
@@ -112,6 +113,14 @@ def test_pause_stops_resume_goes_on_and_both_are_on_record(editor: Client) -> No
     assert {"pause_campaign", "resume_campaign"} <= verbs
 
 
+def test_a_run_whose_list_is_being_made_claims_nothing_about_who_is_left_out(editor: Client) -> None:
+    run = make_run(unwilling=0)
+    Dispatch.objects.filter(pk=run.dispatch_id).update(state="planning")
+    page = editor.get(url("run", run)).content.decode()
+    assert "Known once the list is made." in page
+    assert "Nobody was left out." not in page
+
+
 def test_what_has_ended_is_not_paused_and_says_so(editor: Client) -> None:
     run = make_run()
     call_command("run_worker_once")
@@ -119,6 +128,19 @@ def test_what_has_ended_is_not_paused_and_says_so(editor: Client) -> None:
     assert "This run has ended" in answer.content.decode()
     with pytest.raises(Refused):
         resume_run(run_id=run.pk)
+
+
+def test_beginning_end_and_span_of_a_run_agree(editor: Client) -> None:
+    run = make_run()
+    call_command("run_worker_once")
+    mirror_runs()
+    run.dispatch.refresh_from_db()
+    assert run.dispatch.started_at is not None
+    ended = run.dispatch.started_at + timedelta(minutes=14)
+    Run.objects.filter(pk=run.pk).update(finished_at=ended)
+    page = editor.get(url("run", run))
+    assert (page.context["ended_at"], page.context["took"]) == (ended, timedelta(minutes=14))
+    assert f"Ended {when(ended)}, after 14 min" in page.content.decode()
 
 
 def test_cancel_settles_the_rest_as_cancelled(editor: Client) -> None:
@@ -132,6 +154,10 @@ def test_cancel_settles_the_rest_as_cancelled(editor: Client) -> None:
     run.refresh_from_db()
     assert run.state == "cancelled"
     assert (run.counts["cancelled"], run.counts["sent"], run.counts["open"]) == (3, 0, 0)
+    page = editor.get(url("run", run))
+    assert page.context["not_sent"] == 4
+    assert "3 expired or cancelled" in page.content.decode()
+    assert f'href="{url("recipients", run)}?state=cancelled"><span>Cancelled' in page.content.decode()
 
 
 def test_a_scheduled_run_is_cancelled_whole() -> None:

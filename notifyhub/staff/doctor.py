@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from kombu import Connection
 
 from notifyhub.core.registry import Finding, doctor_checks
+from notifyhub.core.templatetags.nh import duration
 from notifyhub.staff.models import AuditEntry, NodeBeat, TickLease
 from notifyhub.staff.services.calendars import default_calendar, years_entered
 from notifyhub.staff.services.heartbeats import (
@@ -135,14 +136,14 @@ def check_canaries() -> Finding:
         return Finding(
             level="ok",
             message=_("Warming up: the first canary is on its way through %(queues)s.")
-            % {"queues": ", ".join(silent)},
+            % {"queues": ", ".join(map(_, silent))},
             data={"age_seconds": ages, "warming_up": silent},
         )
     if silent:
         return Finding(
             level="error",
             message=_("Nothing has come through these queues lately: %(queues)s. Are their workers up?")
-            % {"queues": ", ".join(silent)},
+            % {"queues": ", ".join(map(_, silent))},
             data={"age_seconds": ages},
         )
     waits = {queue: round(waiting_seconds(row), 1) for queue, row in rows.items()}
@@ -152,7 +153,7 @@ def check_canaries() -> Finding:
         return Finding(
             level="warning",
             message=_("Work waits longer than it should for a free worker: %(queues)s.")
-            % {"queues": ", ".join(f"{queue} {waits[queue]:.0f} s" for queue in sorted(slow))},
+            % {"queues": ", ".join(f"{_(queue)} {duration(round(waits[queue]))}" for queue in sorted(slow))},
             data=data,
         )
     return Finding(level="ok", message=_("Each queue is served."), data=data)

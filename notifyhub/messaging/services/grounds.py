@@ -11,6 +11,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 
+from notifyhub.core.registry import origins
 from notifyhub.core.templatetags.nh import fact_time
 from notifyhub.customers.choices import SOURCES
 from notifyhub.customers.models import ConsentRecord, ContactPoint, Customer, Hold, Suppression, Topic
@@ -90,7 +91,8 @@ def _placed_by(hold: Hold) -> str:
         return str(hold.placed_by)
     if hold.origin_kind == "staff":
         return _("the system")
-    return f"{hold.origin_kind} {hold.origin_id}".strip()
+    origin = origins.get(hold.origin_kind)
+    return f"{origin.label if origin else hold.origin_kind} {hold.origin_id}".strip()
 
 
 def _holds_then(dispatch: Dispatch, delivery: Delivery, skip: Skip) -> QuerySet[Hold]:

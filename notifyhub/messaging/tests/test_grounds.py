@@ -88,6 +88,23 @@ def test_an_opt_out_says_when_and_where_it_was_given(client: Client) -> None:
     assert "(Unsubscribe link)" in text
 
 
+def test_a_hold_of_another_app_is_named_in_the_readers_language(client: Client) -> None:
+    (customer,) = make_recipients("auto")
+    place_hold(
+        customer_id=customer.pk,
+        scope="promotions",
+        reason="Three alerts",
+        origin_kind="watch",
+        origin_id="7",
+    )
+    delivery = skipped(dispatch_to())
+    assert "by Alert 7" in page_of(client, delivery)
+    client.cookies["django_language"] = "zh-hans"
+    text = page_of(client, delivery)
+    assert "警报 7" in text
+    assert "watch 7" not in text
+
+
 def test_a_missing_opt_in_says_what_was_recorded_later(client: Client) -> None:
     customer = make_customer()
     topic = make_topic()

@@ -60,7 +60,7 @@ def test_an_order_that_covers_it_is_told_with_its_reason(
     Halt.objects.create(scope=scope, value=value, reason="Wrong price", placed_by="Sun Hao")
     client.force_login(make_user(roles.OPERATIONS))
     text = client.get(reverse("admin:messaging_dispatch_live", args=[dispatch.pk])).content.decode()
-    assert ("Wrong price Ordered by Sun Hao" in text) == bool(held)
+    assert ("Wrong price · Ordered by Sun Hao" in text) == bool(held)
     assert held in text
     page = client.get(reverse("admin:messaging_dispatch_change", args=[dispatch.pk])).content.decode()
     assert page.count("Wrong price") == (0 if scope == "worker" else 1)

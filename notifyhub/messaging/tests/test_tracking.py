@@ -255,4 +255,7 @@ def test_the_page_says_when_they_agreed_and_how_to_stop(client: Client) -> None:
     assert "/u/" in page
     assert "Li" not in page
     assert not DeliveryEvent.objects.exclude(kind="sent").exists()
-    assert client.get("/w/" + "B" * 16).status_code == 404
+    for gone in ("/w/" + "B" * 16, "/c/bad"):
+        answer = client.get(gone)
+        assert answer.status_code == 404
+        assert "<title>This link is no longer valid</title>" in answer.content.decode()

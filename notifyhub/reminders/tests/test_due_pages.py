@@ -155,6 +155,7 @@ def test_the_customers_page_shows_what_is_coming(agent: Client) -> None:
 def test_the_dashboards_card_counts_the_day(agent: Client) -> None:
     _send_one()
     make_order(make_customer(), due_at=_in(hours=5))
+    ReminderRule.objects.update(planned_at=None)
     plan_reminders()
     text = agent.get(reverse("admin:console_card", args=["reminders"])).content.decode()
     assert "Sent today" in text
@@ -247,8 +248,12 @@ def test_a_row_moved_off_a_holiday_says_so(agent: Client) -> None:
     reminder = Reminder.objects.get()
     assert reminder.wanted_at is not None
     assert reminder.due_at > reminder.wanted_at
-    text = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk])).content.decode()
-    assert "a day off (Spring Festival)" in text
+    page = agent.get(reverse("admin:reminders_reminder_change", args=[reminder.pk]))
+    assert "a day off (Spring Festival)" in page.content.decode()
+    history = [line["text"] for line in page.context["history"]]
+    planned = history.index("This reminder was planned")
+    assert history[planned + 1].startswith("Moved from ")
+    assert history[planned + 1].endswith("a day off (Spring Festival).")
 
 
 def test_a_row_kept_back_by_consent_says_so(agent: Client) -> None:

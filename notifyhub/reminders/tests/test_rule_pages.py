@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -286,6 +287,21 @@ def test_a_rule_whose_text_cannot_be_sent_is_not_activated(editor: Client) -> No
     assert "Publish the template" in _switch(editor, draft, "activate")
     assert "has no text for the channels" in _switch(editor, other, "activate")
     assert set(ReminderRule.objects.values_list("state", flat=True)) == {"draft"}
+
+
+def test_a_draft_leads_to_the_template_that_must_be_published_first(editor: Client) -> None:
+    text = make_text(published=False)
+    Template.objects.filter(pk=text.pk).update(name="<b>Bill</b> & 100%s")
+    url = reverse(CHANGE, args=[make_rule(spec(3, template=text), active=False).pk])
+    name = "&lt;b&gt;Bill&lt;/b&gt; &amp; 100%s"
+    link = reverse("admin:messaging_template_change", args=[text.pk])
+    assert f'Publish the template “<a class="nh-link" href="{link}">{name}</a>” first.' in (
+        editor.get(url).content.decode()
+    )
+    stranger = make_user(roles.DEPARTMENT_MEMBER)
+    stranger.user_permissions.add(Permission.objects.get(codename="view_reminderrule"))
+    editor.force_login(stranger)
+    assert f"Publish the template “{name}” first." in editor.get(url).content.decode()
 
 
 def test_switches_take_no_get_and_no_unknown_verb(editor: Client) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from notifyhub.core.registry import Finding, doctor_checks
 from notifyhub.staff import doctor
@@ -138,6 +138,8 @@ def test_a_canary_that_waits_behind_busy_workers_is_told_before_it_is_late() -> 
     assert found.level == "warning"
     assert found.message == "Work waits longer than it should for a free worker: bulk 41 s."
     assert found.data["waiting_seconds"]["bulk"] == 41.0
+    with translation.override("zh-hans"):
+        assert "批量 41 秒" in doctor.check_canaries().message
     # It has its own clock: a login code may not wait that long, a drain of bulk takes its time.
     NodeBeat.objects.filter(queues="bulk").update(detail={"took_ms": 20_000})
     assert doctor.check_canaries().level == "ok"

@@ -46,7 +46,7 @@ def what_holds(dispatch: Dispatch) -> list[Holding]:
 
 def _ordered(halt: HaltLine) -> str:
     words = _("Ordered by %(who)s at %(at)s.") % {"who": halt.by or "—", "at": when(halt.since)}
-    return f"{halt.reason} {words}".strip()
+    return " · ".join(part for part in (halt.reason, words) if part)
 
 
 def _channels_without_account(channels: Collection[str], halts: Iterable[HaltLine]) -> list[Holding]:

@@ -49,13 +49,16 @@ def _holiday(reminder: Reminder) -> str:
     return str(_("weekend")) if day.isoweekday() > 5 else ""
 
 
-def _history(reminder: Reminder, messages: list[Delivery]) -> list[dict[str, Any]]:
+def _history(reminder: Reminder, messages: list[Delivery], holiday: str) -> list[dict[str, Any]]:
     """Return what was written down about it, in order; every line comes from a stored row."""
     occasion = reminder.occasion
     lines: list[tuple[Any, str, str]] = [
         (occasion.started_at, str(_("The occasion began")), "flag"),
         (reminder.created_at, str(_("This reminder was planned")), "event"),
     ]
+    if moved := words.moved_words(reminder, holiday):
+        # Planning moves it, so it stands with the plan.
+        lines.append((reminder.created_at, moved, "event_repeat"))
     lines += _told_of(messages)
     if reminder.settled_at:
         state = str(reminder.get_state_display())
@@ -117,7 +120,8 @@ class ReminderPage(PageMixin):
             line for line in lines if line["reminder"].state == State.PLANNED and line["reminder"].pk != pk
         ]
         zone = zone_of(reminder)
-        sentences = words.reminder_words(reminder, messages, holiday=_holiday(reminder))
+        holiday = _holiday(reminder)
+        sentences = words.reminder_words(reminder, messages, holiday=holiday)
         own = next((line for line in lines if line["reminder"].pk == pk), None)
         tone = TONES[State(reminder.state)]
         if own and messages:
@@ -140,7 +144,7 @@ class ReminderPage(PageMixin):
             local_due=f"{reminder.due_at.astimezone(zone):%Y-%m-%d %H:%M} · {zone.key}" if zone else "—",
             lines=lines,
             messages_sent=messages,
-            history=_history(reminder, messages),
+            history=_history(reminder, messages, holiday),
             after=coming[0] if coming else None,
             step=steps.get(reminder.step),
         )

@@ -1,18 +1,36 @@
 """Switching rules on and off."""
 
+from typing import NamedTuple
+
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifyhub.core.errors import Refused
-from notifyhub.messaging.models import Content, TemplateVersion
+from notifyhub.messaging.models import Content, Template, TemplateVersion
 from notifyhub.reminders.models import ReminderRule
 from notifyhub.staff.services import audit
 
 State = ReminderRule.State
 
 
-def find_unsendable(rule: ReminderRule) -> list[str]:
+class Unsendable(NamedTuple):
+    """Why one template cannot be sent: a sentence around its name, which a page makes a link."""
+
+    template: Template
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.before}{self.template}{self.after}"
+
+
+def _say(sentence: str, template: Template) -> Unsendable:
+    before, _name, after = sentence.partition("%s")
+    return Unsendable(template, before, after)
+
+
+def find_unsendable(rule: ReminderRule) -> list[Unsendable]:
     """Return a sentence for each template of the version in force that cannot be sent as it stands."""
     if rule.live is None:
         return []
@@ -27,13 +45,14 @@ def find_unsendable(rule: ReminderRule) -> list[str]:
         "template_version", "channel"
     ):
         written.setdefault(version, set()).add(channel)
-    sentences = []
+    sentences: list[Unsendable] = []
     for step in steps:
         channels = {one["channel"] for one in step.chain}
         if step.template_id not in versions:
-            sentences.append(_("Publish the template “%s” first.") % step.template)
+            sentences.append(_say(_("Publish the template “%s” first."), step.template))
         elif not written.get(versions[step.template_id], set()) & channels:
-            sentences.append(_("The template “%s” has no text for the channels of its step.") % step.template)
+            words = _("The template “%s” has no text for the channels of its step.")
+            sentences.append(_say(words, step.template))
     return list(dict.fromkeys(sentences))
 
 
@@ -41,7 +60,7 @@ def refuse_unsendable(rule: ReminderRule) -> None:
     """Raise Refused while a template of the rule cannot be sent."""
     sentences = find_unsendable(rule)
     if sentences:
-        raise Refused(" ".join(sentences))
+        raise Refused(" ".join(map(str, sentences)))
 
 
 @transaction.atomic

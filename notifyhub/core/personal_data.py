@@ -9,10 +9,11 @@ CUSTOMER = "customers.Customer"
 
 
 def models_about_customers() -> list[type[Model]]:
-    """Return the models that point to Customer, by foreign key or by a bare `customer_id`."""
+    """Return the models that point to Customer, by foreign key or by a bare `customer_id`; a view of a table
+    holds nothing of its own."""
     found = []
     for model in apps.get_models():
-        if model._meta.proxy or model._meta.label == CUSTOMER:
+        if model._meta.proxy or not model._meta.managed or model._meta.label == CUSTOMER:
             continue
         for field in model._meta.concrete_fields:
             target = field.related_model

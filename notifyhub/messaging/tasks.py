@@ -15,12 +15,14 @@ from notifyhub.messaging.services.replies import take_replies
 
 # A task that ran for long would keep a worker from anything else, and from stopping.
 DRAIN_SECONDS = 15.0
+# The workers of bulk plan as well: after a second they let whoever waits for that have their process.
+TURN_SECONDS = 1.0
 # Ranges planned in one task, of about half a second each: between them others have their turn.
 CHUNKS = {"realtime": 1, "bulk": 4}
 
 
 def _drain_bulk(worker: Worker) -> bool:
-    drain_bulk(worker, seconds=DRAIN_SECONDS)
+    drain_bulk(worker, seconds=DRAIN_SECONDS, turn=TURN_SECONDS)
     return worker.has_work(priority=Priority.BULK)
 
 
@@ -38,7 +40,7 @@ def drain_realtime_task() -> None:
 
 @shared_task(name=bells.BULK)
 def drain_bulk_task() -> None:
-    """Send for up to fifteen seconds, and ring again if work is left."""
+    """Send for up to fifteen seconds, shorter while others wait, and ring again if work is left."""
     if in_child(_drain_bulk) and not is_stopping():
         ring(drain_bulk_task, queue="bulk")
 

@@ -19,6 +19,7 @@ from notifyhub.messaging.engine.statements import plan_anew
 from notifyhub.messaging.engine.stopping import is_stopping
 from notifyhub.messaging.engine.transport import Transport
 from notifyhub.messaging.engine.window import WINDOW_ROWS, run_window
+from notifyhub.messaging.models import Dispatch
 from notifyhub.messaging.models.dispatch import Priority
 from notifyhub.staff.nodes import node_name
 
@@ -30,6 +31,8 @@ PAUSE_SECONDS = 0.05
 ACCOUNTS_SECONDS = 0.5
 # How long it may not know that a sender or the rate of a dispatch was changed.
 COMPOSER_SECONDS = 0.5
+# How often it asks, once its turn is over, whether somebody waits.
+LOOK_SECONDS = 0.5
 
 
 class Worker:
@@ -47,15 +50,17 @@ class Worker:
         self._composed = 0.0
         self.name = f"{node_name()[:90]}:{os.getpid()}:{secrets.token_hex(3)}"
 
-    def drain(self, *, priority: int, seconds: float) -> int:
+    def drain(self, *, priority: int, seconds: float, turn: float | None = None) -> int:
         """Work off what is due of that class for about `seconds`, at least one window; return how many rows
         ended.
+
+        After its `turn` it makes room sooner, while only time helps or dispatches wait to be planned.
 
         Ends early when nothing is due, when only shut circuits keep the rest back, or when a stop is asked
         for; what is leased and not done then goes back, and no row is left in doubt.
         """
         rows = 0
-        until = time.monotonic() + seconds
+        span = _Span(seconds, turn)
         while not is_stopping():
             accounts = Accounts()
             lease = take_lease(
@@ -67,18 +72,20 @@ class Worker:
             )
             if lease is not None:
                 try:
-                    rows += self._serve(lease, accounts=accounts, until=until)
+                    rows += self._serve(lease, accounts=accounts, span=span)
                 except (OperationalError, InterfaceError) as error:
                     # Over a new connection; if there is none, the lease runs out by itself.
                     logger.warning("The database was lost (%s); the lease goes back", type(error).__name__)
                     connection.close()
                     lease.give_back()
             elif is_due(priority=priority, blocked=accounts.shut_channels(), owner=self.name):
+                if span.is_turn_over():
+                    break
                 time.sleep(PAUSE_SECONDS)
             else:
                 break
             reset_queries()
-            if time.monotonic() >= until:
+            if span.is_over():
                 break
         return rows
 
@@ -86,14 +93,14 @@ class Worker:
         """Say whether something of that class is due that more than waiting can be done about."""
         return is_due(priority=priority, blocked=Accounts().shut_channels(), owner=self.name)
 
-    def _serve(self, lease: Lease, *, accounts: Accounts, until: float) -> int:
+    def _serve(self, lease: Lease, *, accounts: Accounts, span: "_Span") -> int:
         self._meet(lease.batches)
         composer = self._composer_for(lease.batches)
         suspects = [batch for batch in lease.batches if is_suspect(batch)]
         plain = [batch for batch in lease.batches if not is_suspect(batch)]
-        rows = self._work(lease, plain, accounts, composer, until, careful=False)
+        rows = self._work(lease, plain, accounts, composer, span, careful=False)
         for batch in suspects:
-            rows += self._work(lease, [batch], accounts, composer, until, careful=True)
+            rows += self._work(lease, [batch], accounts, composer, span, careful=True)
         lease.give_back()
         return rows
 
@@ -124,7 +131,7 @@ class Worker:
         batches: list[LeasedBatch],
         accounts: Accounts,
         composer: Composer,
-        until: float,
+        span: "_Span",
         *,
         careful: bool,
     ) -> int:
@@ -152,7 +159,7 @@ class Worker:
             lease.give_back(done.pinned, delay=OPEN_SECONDS)
             left = [*done.waiting, *done.lost]
             batches = [one for one in batches if not one.done and one not in left]
-            if time.monotonic() >= until:
+            if span.is_over():
                 break
             if time.monotonic() > seen + ACCOUNTS_SECONDS:
                 accounts, seen = Accounts(), time.monotonic()
@@ -162,11 +169,37 @@ class Worker:
         return rows
 
 
+class _Span:
+    """How long a worker goes on."""
+
+    def __init__(self, seconds: float, turn: float | None) -> None:
+        now = time.monotonic()
+        self._until = now + seconds
+        self._turn = self._until if turn is None else now + turn
+        self._look = self._turn
+
+    def is_turn_over(self) -> bool:
+        """Say whether others may have the process, if they want it."""
+        return time.monotonic() >= self._turn
+
+    def is_over(self) -> bool:
+        """Say whether to end now: for the time, or for dispatches that wait to be planned."""
+        now = time.monotonic()
+        if now >= self._until:
+            return True
+        if now < self._look:
+            return False
+        self._look = now + LOOK_SECONDS
+        if Dispatch.objects.filter(state=Dispatch.State.PLANNING).exists():
+            self._until = now
+        return now >= self._until
+
+
 def drain_realtime(worker: Worker, *, seconds: float) -> int:
     """Drain realtime work; return how many rows ended."""
     return worker.drain(priority=Priority.REALTIME, seconds=seconds)
 
 
-def drain_bulk(worker: Worker, *, seconds: float) -> int:
+def drain_bulk(worker: Worker, *, seconds: float, turn: float | None = None) -> int:
     """Drain bulk work; return how many rows ended."""
-    return worker.drain(priority=Priority.BULK, seconds=seconds)
+    return worker.drain(priority=Priority.BULK, seconds=seconds, turn=turn)

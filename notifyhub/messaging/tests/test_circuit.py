@@ -142,6 +142,25 @@ def test_a_recipients_refusal_is_not_the_accounts_trouble() -> None:
     assert (gate().circuit, gate().failures, sum(gate().troubles)) == ("closed", 0, 0)
 
 
+def test_an_account_that_falls_silent_leaves_few_in_doubt() -> None:
+    account = moody_account("Silent", "silent", priority=1)
+    people = make_recipients(*["auto"] * 9)
+    first, second = dispatch_to(people[:5]), dispatch_to(people[5:])
+    drain()
+    assert (states(first), states(second)) == ({"unknown": 5}, {"planned": 4})
+    assert gate().circuit == "open"
+    assert gate().trouble
+    rest_over()
+    # Nor does a probe without an answer close it.
+    drain()
+    assert (states(second), gate().circuit) == ({"unknown": 1, "planned": 3}, "open")
+    update_account(account_id=account.pk, version=None, values={"mood": ""})
+    rest_over()
+    drain()
+    assert gate().circuit == "closed"
+    assert states(second) == {"unknown": 1, "sent": 3}
+
+
 def test_operations_hear_of_the_opening_and_of_the_closing_once(account: ProviderAccount) -> None:
     boss = make_user()
     for _ in range(3):

@@ -19,6 +19,7 @@ from notifyhub.messaging.engine.planner import plan_dispatch
 from notifyhub.messaging.engine.reaper import reap_expired_leases
 from notifyhub.messaging.models import Batch, Delivery, DeliveryEvent, Dispatch, MessageCopy
 from notifyhub.messaging.services.dispatches import progress
+from notifyhub.messaging.tests.kit.broker import broker
 from notifyhub.messaging.tests.kit.people import make_people, sink_account
 from notifyhub.messaging.tests.kit.processes import lines_of, running, sink, wait_for
 from notifyhub.messaging.tests.kit.sending import assert_counts_are_the_ledger, dispatch_to, states
@@ -207,3 +208,19 @@ def test_cut_database_connections_cost_no_message(tmp_path: Path) -> None:
         assert states(dispatch) == {"sent": 100}
         assert len(lines_of(log)) == 100
         assert_counts_are_the_ledger(dispatch)
+
+
+@pytest.mark.parametrize("busy", ["a slow one", "a large one"])
+def test_a_new_dispatch_is_planned_and_sent_while_another_is_under_way(tmp_path: Path, busy: str) -> None:
+    """By the one process that plans and sends: it does not keep a task of fifteen seconds for itself."""
+    rows, fields = (8, {"rate_per_second": 1}) if busy == "a slow one" else (ROWS, {})
+    with sink(tmp_path, delay=0.04) as (port, _log), broker(tmp_path) as server:
+        sink_account(port, connections=2)
+        topic = make_topic()
+        people = make_people(rows, topic)
+        with running(*WORKER, output=tmp_path / "worker.log", BROKER_URL=server.url):
+            first = dispatch_to(people, topic=topic, title="First", **fields)
+            wait_for(lambda: states(first).get("sent", 0) > 0)
+            second = dispatch_to(people[:5], topic=topic, text={"subject": "New", "body": "Just now"})
+            wait_for(lambda: states(second).get("sent", 0) == 5)
+            assert states(first)["planned"] > 0

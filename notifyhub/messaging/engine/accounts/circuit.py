@@ -1,7 +1,8 @@
 """The circuit of an account: it opens when the account fails, and one message at a time tries it again.
 
-Only what an account does counts, never a recipient's refusal. Five troubles in a row open the circuit, or a
-fifth of at least twenty answers within a minute, or a vendor that tells the whole account to wait.
+Only what an account does counts, never a recipient's refusal; that it does not say what became of a message
+too, or a server that falls silent would leave a whole campaign in doubt. Five troubles in a row open the
+circuit, or a fifth of at least twenty answers within a minute, or a vendor that tells the whole account to wait.
 """
 
 import logging
@@ -86,13 +87,13 @@ def begin_probe(account_id: int) -> bool:
 def note_results(account_id: int, answers: Sequence[Result]) -> None:
     """Tell the circuit how the account answered a window; messages that were not offered do not count."""
     offered = [one for one in answers if one is not LEASE_LOST]
-    bad = [one for one in offered if one.kind == "transient" and one.account_trouble]
+    bad = [one for one in offered if _is_trouble(one)]
     wishes = [one.retry_after for one in bad if one.retry_after]
     last = bad[-1] if bad else None
     try:
         note_troubles(
             account_id,
-            [one.kind == "transient" and one.account_trouble for one in offered],
+            [_is_trouble(one) for one in offered],
             rest=max(wishes, default=0.0),
             trouble=f"{last.code} {last.detail}".strip() if last else "",
         )
@@ -100,6 +101,10 @@ def note_results(account_id: int, answers: Sequence[Result]) -> None:
         # The window is settled; a count that is missed is made up for by the next window.
         logger.warning("The circuit of account %s could not be told (%s)", account_id, type(error).__name__)
         connection.close()
+
+
+def _is_trouble(answer: Result) -> bool:
+    return answer.kind == "ambiguous" or (answer.kind == "transient" and answer.account_trouble)
 
 
 def note_troubles(account_id: int, troubles: list[bool], *, rest: float = 0.0, trouble: str = "") -> None:

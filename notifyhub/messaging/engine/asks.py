@@ -47,6 +47,10 @@ class Count:
     days: dict[date, int]
     last: datetime | None = None
 
+    def add(self, day: date, used: int, at: datetime) -> None:
+        self.days[day] = self.days.get(day, 0) + used
+        self.last = at if self.last is None else max(self.last, at)
+
     def within(self, day: date, days: int) -> int:
         return sum(used for on, used in self.days.items() if on > day - timedelta(days=days))
 

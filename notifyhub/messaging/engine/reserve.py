@@ -56,7 +56,7 @@ class Taken:
 
 
 @dataclass(slots=True)
-class _Fresh:
+class _Counted:
     """What a message took; written out only if it is given back."""
 
     claim: Claim
@@ -77,23 +77,7 @@ def reserve(
     `held` are the batches of the window, by id and epoch; they are locked, and NotOurs is raised if one was
     taken away.
     """
-    # Since when each counter matters, row by row.
-    since: dict[RowKey, dict[int, int]] = {}
-    several: dict[tuple[RowKey, int], int] = {}
-    shut = False
-    for claim in claims:
-        customer, day = claim.customer_id, claim.day.toordinal() - EPOCH
-        for ask in claim.asks:
-            key, respect, first = (customer, ask.subject, day), ask.respect, day - ask.days + 1
-            if ask.cap_day == 0 or ask.cap_days == 0:
-                shut = True
-            asked = since.get(key)
-            if asked is None:
-                asked = since[key] = {}
-            elif respect in asked:
-                several[key, respect] = several.get((key, respect), 1) + 1
-                first = min(first, asked[respect])
-            asked[respect] = first
+    since, several = _asked(claims)
     if not since:
         return [[] for _ in claims]
     keys = sorted(since)
@@ -109,33 +93,47 @@ def reserve(
         before = cursor.fetchall()
     # Whoever has a counter that counted before, or more than one message here, is looked at more closely.
     known = {row[0] for row in counted} | {row[0] for row in before} | {key[0] for key, _respect in several}
-    if shut:
+    if any(ask.closed for claim in claims for ask in claim.asks):
         known = {key[0] for key in keys}
-    counts = {
-        (key[0], respect): Count(days={date.fromordinal(key[2] + EPOCH): 0})
-        for key in keys
-        if key[0] in known
-        for respect in since[key]
-    }
+    counts = _counts([(key, respect) for key in keys if key[0] in known for respect in since[key]])
     for customer, respect, times, at in counted:
-        found = counts.get((customer, respect))
-        if found is not None:
-            (today,) = found.days
-            found.days[today], found.last = int(times), at
+        if (count := counts.get((customer, respect))) is not None:
+            count.add(next(iter(count.days)), int(times), at)
     # Days before, and the day after for one who travelled west.
     for customer, respect, on, times, at in before:
-        count = counts[customer, respect]
-        count.days[on] = count.days.get(on, 0) + times
-        count.last = at if count.last is None else max(count.last, at)
+        counts[customer, respect].add(on, times, at)
     refused: dict[_Counter, int] = {}
     answers: list[Iterable[Taken] | Refusal] = [
-        _decide(claim, moment, counts, refused) if claim.customer_id in known else _Fresh(claim, moment)
+        (claim.customer_id in known and _refuse(claim, moment, counts, refused)) or _Counted(claim, moment)
         for claim in claims
     ]
     if refused:
         with prepared() as cursor:
             cursor.execute(CORRECT_OURS, _less([(*key, n, moment) for key, n in sorted(refused.items())]))
     return answers
+
+
+def _asked(claims: Sequence[Claim]) -> tuple[dict[RowKey, dict[int, int]], dict[tuple[RowKey, int], int]]:
+    """Return since when each counter matters, row by row, and how often those that several ask for."""
+    since: dict[RowKey, dict[int, int]] = {}
+    several: dict[tuple[RowKey, int], int] = {}
+    for claim in claims:
+        customer, day = claim.customer_id, claim.day.toordinal() - EPOCH
+        for ask in claim.asks:
+            key, respect, first = (customer, ask.subject, day), ask.respect, day - ask.days + 1
+            asked = since.get(key)
+            if asked is None:
+                asked = since[key] = {}
+            elif respect in asked:
+                several[key, respect] = several.get((key, respect), 1) + 1
+                first = min(first, asked[respect])
+            asked[respect] = first
+    return since, several
+
+
+def _counts(counters: Iterable[tuple[RowKey, int]]) -> dict[Key, Count]:
+    """Return these counters with nothing counted on the day of their row."""
+    return {(row[0], respect): Count(days={date.fromordinal(row[2] + EPOCH): 0}) for row, respect in counters}
 
 
 def _askers(
@@ -175,9 +173,10 @@ def _moments(values: Iterable[datetime | None]) -> str:
     return "{" + ",".join("NULL" if one is None else one.isoformat() for one in values) + "}"
 
 
-def _decide(
+def _refuse(
     claim: Claim, moment: datetime, counts: dict[Key, Count], refused: dict[_Counter, int]
-) -> list[Taken] | Refusal:
+) -> Refusal | None:
+    """Return why the message may not go, and note what it gives back; else count it for those behind it."""
     customer, day = claim.customer_id, claim.day
     for ask in claim.asks:
         refusal = refuse(ask, counts[customer, ask.respect], day, moment)
@@ -187,10 +186,8 @@ def _decide(
                 refused[key] = refused.get(key, 0) + 1
             return refusal
     for ask in claim.asks:
-        count = counts[customer, ask.respect]
-        count.days[day] += 1
-        count.last = moment
-    return list(_Fresh(claim, moment))
+        counts[customer, ask.respect].add(day, 1, moment)
+    return None
 
 
 def give_back(taken: Iterable[Taken]) -> None:

@@ -2,7 +2,8 @@
 
 Only what an account does counts, never a recipient's refusal; that it does not say what became of a message
 too, or a server that falls silent would leave a whole campaign in doubt. Five troubles in a row open the
-circuit, or a fifth of at least twenty answers within a minute, or a vendor that tells the whole account to wait.
+circuit, or a fifth of at least twenty answers within a minute, or a vendor that tells the whole account to
+wait.
 """
 
 import logging

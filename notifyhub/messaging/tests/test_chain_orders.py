@@ -12,7 +12,7 @@ from notifyhub.messaging.engine.chain import look_at_due
 from notifyhub.messaging.engine.chain_rules import OF_THE_CHANNEL
 from notifyhub.messaging.engine.finish import finish_dispatches
 from notifyhub.messaging.engine.planner import plan_dispatch
-from notifyhub.messaging.models import Batch, Delivery, Dispatch
+from notifyhub.messaging.models import AccountGate, Batch, Delivery, Dispatch
 from notifyhub.messaging.services.dispatches import pause_dispatch, progress, resume_dispatch
 from notifyhub.messaging.tests.kit.chains import memory_accounts, pass_time, report
 from notifyhub.messaging.tests.kit.sending import (
@@ -60,7 +60,9 @@ def act_on(dispatch: Dispatch, act: Any) -> None:
     elif name == "finish":
         finish_dispatches()
     elif name == "retry":
+        # What waits for its time, and what rests since it left too many in doubt.
         Batch.objects.filter(dispatch=dispatch, state=0).update(not_before=timezone.now())
+        AccountGate.objects.all().delete()
     elif name == "time":
         pass_time(dispatch, *rest)
     elif name == "report":

@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 1.0
 # After a ring that failed, nobody in this process tries for a while: the tick rings again anyway.
 QUIET_SECONDS = 5.0
 RINGERS = 16
+# The header that says when it was rung, by the clock of whoever rang.
+RUNG = "rung"
 
 
 class _Bell:
@@ -41,7 +43,8 @@ class _Bell:
             return False
         try:
             with self.producers.acquire(block=True, timeout=PATIENCE_SECONDS) as producer:
-                task.apply_async(args=args, queue=queue, retry=False, producer=producer)
+                headers = {RUNG: time.time()}
+                task.apply_async(args=args, queue=queue, retry=False, producer=producer, headers=headers)
         except Exception as error:
             # The row is committed and the tick rings again, so an unreachable broker delays work and loses
             # none.

@@ -25,8 +25,8 @@ TURN_SECONDS = 1.0
 CHUNKS = {"realtime": 1, "bulk": 4}
 
 
-# When this process last began to look at all that is due, by the clock that bells are rung by, and when it was
-# done with that, by its own; by queue.
+# When this process last began to look at all that is due, by the clock that bells are rung by, and when it
+# was done with that, by its own; by queue.
 _looked: dict[str, tuple[float, float]] = {}
 # Longer ago no bell is passed over: a clock that was put back must not make this process deaf.
 DEAF_SECONDS = 5.0

@@ -214,7 +214,7 @@ def test_cut_database_connections_cost_no_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize("busy", ["a slow one", "a slow one rung for often", "a large one"])
 def test_a_new_dispatch_is_planned_and_sent_while_another_is_under_way(tmp_path: Path, busy: str) -> None:
     """By the one process that plans and sends: it does not keep a task of fifteen seconds for itself."""
-    rows, fields = (ROWS, {}) if busy == "a large one" else (8, {"rate_per_second": 1})
+    rows, fields = (ROWS, {}) if busy == "a large one" else (30, {"rate_per_second": 1})
     with sink(tmp_path, delay=0.04) as (port, _log), broker(tmp_path) as server:
         sink_account(port, connections=2)
         topic = make_topic()
@@ -222,7 +222,7 @@ def test_a_new_dispatch_is_planned_and_sent_while_another_is_under_way(tmp_path:
         with running(*WORKER, output=tmp_path / "worker.log", BROKER_URL=server.url):
             first = dispatch_to(people, topic=topic, title="First", **fields)
             wait_for(lambda: states(first).get("sent", 0) > 0)
-            for _ in range(20 if busy.endswith("often") else 0):
+            for _ in range(60 if busy.endswith("often") else 0):
                 bells.ring_for(Priority.BULK)
             second = dispatch_to(people[:5], topic=topic, text={"subject": "New", "body": "Just now"})
             wait_for(lambda: states(second).get("sent", 0) == 5)
